@@ -1,0 +1,196 @@
+"""Documents, their passages, and the narrow tables that search reads."""
+
+from django.db import models
+from django.db.models import F, Q
+from pgvector.django import HalfVectorField, VectorField
+
+from tenants.fields import OrganizationField, TenantForeignKey
+from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
+from tenants.models import Project
+from tenants.models.base import KEY, ROWS, OrganizationOwned
+from tenants.permissions import Permissions
+from tenants.rls import CompositeForeignKey
+
+DIMENSIONS = 384
+
+
+def file_path(document, filename):
+    """Where a document's file lies: named by ids, never by what a client called it."""
+    return f"{document.organization_id}/{document.pk}"
+
+
+class DocumentQuerySet(LivingQuerySet):
+    def visible_to(self, user):
+        """What a user may read: the organization's own and those of the projects they are in."""
+        if not user.has_perm(Permissions.DOCUMENTS_VIEW):
+            return self.none()
+        if user.has_perm(Permissions.DOCUMENTS_VIEW_ALL):
+            return self
+        projects = Project.objects.visible_to(user).order_by().values("pk")
+        return self.filter(Q(project=None) | Q(project__in=projects))
+
+    def searchable(self):
+        return self.filter(is_searchable=True, processing_status=Document.Status.COMPLETED)
+
+
+class Document(OrganizationOwned):
+    """A file an organization can search. Its passages lie in chunks; its status says how far
+    reading got. With no project it belongs to the whole organization."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        PROCESSING = "processing"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    organization = OrganizationField(related_name="documents")
+    project = TenantForeignKey(
+        "tenants.Project", models.CASCADE, null=True, blank=True, related_name="documents"
+    )
+    uploaded_by = TenantForeignKey(
+        "tenants.User", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    filename = models.CharField(max_length=255)
+    file = models.FileField(upload_to=file_path, max_length=255, blank=True)
+    file_type = models.CharField(max_length=50)
+    file_size = models.PositiveBigIntegerField("size in bytes")
+    sha256 = models.CharField(max_length=64, editable=False)
+    content = models.TextField("extracted text", null=True, editable=False)
+    page_count = models.PositiveIntegerField(null=True, editable=False)
+    metadata = models.JSONField(default=dict, blank=True)
+    embedding = VectorField(dimensions=DIMENSIONS, null=True, editable=False)
+    embedding_model = models.CharField(max_length=100, blank=True, editable=False)
+    is_processed = models.BooleanField(default=False, editable=False)
+    processing_status = models.CharField(
+        max_length=50, choices=Status, default=Status.PENDING, editable=False
+    )
+    chunk_count = models.PositiveIntegerField(default=0, editable=False)
+    error = models.TextField(blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    is_searchable = models.BooleanField(default=True)
+
+    objects = LivingManager.from_queryset(DocumentQuerySet)()
+
+    class Meta(OrganizationOwned.Meta):
+        ordering = ["-id"]
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            CompositeForeignKey("project", name="knowledge_document_project"),
+            CompositeForeignKey("uploaded_by", name="knowledge_document_uploaded_by"),
+            models.CheckConstraint(
+                name="knowledge_document_completed",
+                condition=Q(
+                    processing_status="completed",
+                    is_processed=True,
+                    chunk_count__gt=0,
+                    embedding__isnull=False,
+                    content__isnull=False,
+                )
+                | Q(is_processed=False) & ~Q(processing_status="completed"),
+                violation_error_message="A completed document has its chunks and its embedding.",
+            ),
+            models.CheckConstraint(
+                name="knowledge_document_status",
+                condition=Q(processing_status__in=["pending", "processing", "completed", "failed"]),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "project"], name="knowledge_document_by_project"),
+            models.Index(fields=["organization", "sha256"], name="knowledge_document_by_sha256"),
+            models.Index(
+                fields=["organization", "id"],
+                condition=Q(processing_status__in=["pending", "processing"], is_deleted=False),
+                name="knowledge_document_waiting",
+            ),
+        ]
+
+    def __str__(self):
+        return self.filename
+
+
+class DocumentChunk(OrganizationOwned):
+    """A passage: exactly `document.content[start:end]`, on one page."""
+
+    document = TenantForeignKey(Document, models.CASCADE, related_name="chunks")
+    position = models.PositiveIntegerField()
+    page = models.PositiveIntegerField(null=True)
+    heading = models.TextField(blank=True)
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    content = models.TextField()
+
+    class Meta(OrganizationOwned.Meta):
+        ordering = ["document", "position"]
+        verbose_name = "chunk"
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            CompositeForeignKey("document", name="knowledge_documentchunk_document"),
+            models.UniqueConstraint(
+                fields=["organization", "document", "position"],
+                condition=Q(is_deleted=False),
+                name="knowledge_documentchunk_position",
+            ),
+            models.CheckConstraint(
+                condition=Q(end__gt=F("start")), name="knowledge_documentchunk_span"
+            ),
+            models.CheckConstraint(
+                condition=Q(page=None) | Q(page__gte=1), name="knowledge_documentchunk_page"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.document} [{self.position}]"
+
+
+class ChunkEmbedding(models.Model):
+    """The unit vector of a chunk, apart from its text so that a scan reads vectors alone."""
+
+    organization = OrganizationField(related_name="+")
+    chunk = models.OneToOneField(
+        DocumentChunk,
+        models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="embedding",
+    )
+    embedding = HalfVectorField(dimensions=DIMENSIONS)
+    embedding_model = models.CharField(max_length=100)
+
+    objects = OrganizationManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        constraints = [
+            KEY,
+            ROWS,
+            CompositeForeignKey("chunk", name="knowledge_chunkembedding_chunk"),
+        ]
+
+    def __str__(self):
+        return str(self.chunk_id)
+
+
+class Posting(models.Model):
+    """How often a lexeme stands in a chunk, and how many lexemes the chunk has: what BM25 needs.
+
+    Found by text equality, which PostgreSQL lets an index answer under row level security.
+    """
+
+    pk = models.CompositePrimaryKey("organization", "lexeme", "chunk")
+    organization = OrganizationField(related_name="+")
+    lexeme = models.TextField()
+    chunk = TenantForeignKey(DocumentChunk, models.CASCADE, related_name="+")
+    frequency = models.PositiveSmallIntegerField()
+    length = models.PositiveSmallIntegerField()
+
+    objects = OrganizationManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        constraints = [ROWS, CompositeForeignKey("chunk", name="knowledge_posting_chunk")]
+        indexes = [
+            models.Index(fields=["organization", "chunk"], name="knowledge_posting_by_chunk")
+        ]
+
+    def __str__(self):
+        return f"{self.lexeme} in {self.chunk_id}"

@@ -1,0 +1,215 @@
+"""Settings, read from the environment. Without DATABASE_URL they name the embedded database."""
+
+import ipaddress
+import os
+
+import environ
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+
+from common import embedded, logins
+from common.home import ROOT, home_directory, secret
+
+env = environ.Env()
+
+HOME = home_directory()
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or secret("SECRET_KEY")
+FIELD_KEYS = env.list("FIELD_KEYS", default=[]) or [secret("FIELD_KEYS")]
+IS_EMBEDDED = not env.str("DATABASE_URL", default="")
+
+
+def _is_loopback(host):
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# Demo accounts share a password that everybody knows: never where others can reach them.
+CHANCERY_DEMO = env.bool("CHANCERY_DEMO", default=False)
+if CHANCERY_DEMO and not (IS_EMBEDDED and _is_loopback(HOST)):
+    raise ImproperlyConfigured(
+        "CHANCERY_DEMO is for the embedded database on a loopback address. "
+        "Unset it, or unset DATABASE_URL and HOST."
+    )
+
+# Databases: one database, and a login for each kind of work (common.logins)
+
+LOGIN = env.str("CHANCERY_LOGIN", default="app")
+POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
+
+
+def _database(variable, login):
+    if IS_EMBEDDED:
+        found = embedded.database_settings(login)
+    else:
+        found = env.db_url(variable, default="") or {}
+        if found and found["USER"] != login:
+            raise ImproperlyConfigured(
+                f"{variable} must sign in as {login}, not {found['USER']}. "
+                "`manage.py create_logins` makes that login."
+            )
+    return found | {
+        "ENGINE": "common.postgresql",
+        "OPTIONS": found.get("OPTIONS", {}) | _pool(login),
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _pool(login):
+    if not POOL_SIZE or login == logins.OWNER:
+        return {}
+    return {"pool": {"min_size": 0, "max_size": POOL_SIZE, "timeout": 10}}
+
+
+DATABASES = {
+    "default": (
+        _database("DATABASE_OWNER_URL", logins.OWNER)
+        if LOGIN == "owner"
+        else _database("DATABASE_URL", logins.APP)
+    ),
+    "platform": _database("DATABASE_PLATFORM_URL", logins.PLATFORM)
+    | {"TEST": {"MIRROR": "default"}},
+}
+if not DATABASES["default"].get("NAME"):
+    raise ImproperlyConfigured(
+        "This command connects as the owner of the database: set DATABASE_OWNER_URL. "
+        "`manage.py create_logins` prints it."
+    )
+DATABASE_ROUTERS = ["tenants.routers.LoginRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Applications
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "procrastinate.contrib.django",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "common",
+    "tenants",
+    "knowledge",
+    "agents",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "tenants.middleware.OrganizationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+SIGN_IN_PATHS = frozenset({"/api/v1/auth/login/"})
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "platform" / "common" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# People and passwords
+
+AUTH_USER_MODEL = "tenants.User"
+# Names are unique among the living: a conditional constraint, which this check does not know.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+AUTHENTICATION_BACKENDS = ["tenants.backends.LoginBackend", "tenants.backends.RoleBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+TOKEN_LIFETIME_DAYS = env.int("TOKEN_LIFETIME_DAYS", default=30)
+
+# Transport: plain HTTP is for a loopback address, or where HTTPS=0 says that nothing better is there
+
+HTTPS = env.bool("HTTPS", default=not _is_loopback(HOST))
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# Language, time, files
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+MEDIA_ROOT = HOME / "files"
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=100_000_000)
+
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+
+# The API
+
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chancery",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
+}

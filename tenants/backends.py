@@ -1,0 +1,52 @@
+"""Who somebody is (`LoginBackend`) and what their roles let them do (`RoleBackend`)."""
+
+from uuid import UUID
+
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.hashers import check_password, make_password
+
+from tenants import lookup
+from tenants.control_plane import platform_permissions
+from tenants.models import RolePermission
+
+
+class LoginBackend(BaseBackend):
+    """Signs in by e-mail or username, before any organization is set."""
+
+    def authenticate(self, request, username=None, password=None, **credentials):
+        if username is None or password is None:
+            return None
+        user = lookup.find_by_login(username)
+        if user is None:
+            make_password(password)  # an unknown name takes as long as a wrong password
+            return None
+        return user if check_password(password, user.password) else None
+
+    def get_user(self, user_id):
+        try:
+            return lookup.find_by_id(UUID(str(user_id)))
+        except ValueError:
+            return None
+
+
+class RoleBackend(BaseBackend):
+    """Answers `user.has_perm(...)` from the roles of a member, and the control plane for staff."""
+
+    def get_all_permissions(self, user_obj, obj=None):
+        if not user_obj.is_active or user_obj.is_anonymous:
+            return set()
+        if user_obj.is_platform_staff:
+            return platform_permissions()
+        if not hasattr(user_obj, "_role_permissions"):
+            user_obj._role_permissions = set(
+                RolePermission.objects.filter(role__user_roles__user_id=user_obj.pk).values_list(
+                    "permission__name", flat=True
+                )
+            )
+        return user_obj._role_permissions
+
+    def has_perm(self, user_obj, perm, obj=None):
+        return perm in self.get_all_permissions(user_obj)
+
+    def has_module_perms(self, user_obj, app_label):
+        return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions(user_obj))

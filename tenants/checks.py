@@ -1,0 +1,81 @@
+"""System checks: a model without isolation fails here, not in a review."""
+
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import Error, register
+from django.db.models import ForeignKey, Model
+
+from tenants.fields import OrganizationField, TenantForeignKey
+from tenants.rls import TENANT, CompositeForeignKey, OrganizationKey, RowSecurity
+
+OWN_APPS = frozenset({"tenants", "knowledge", "agents"})
+
+# Tables that belong to no organization, each with its reason. Everything else must be isolated.
+TENANT_FREE = {
+    "tenants_permission": "the catalogue of permissions, the same for everybody",
+    "django_content_type": "names of models, written by migrations",
+    "auth_permission": "Django's own permission names; rights come from roles",
+    "auth_group": "unused, roles take its place; the logins have no privilege on it",
+    "auth_group_permissions": "unused; the logins have no privilege on it",
+    "django_admin_log": "unused, it carries no organization; the logins have no privilege on it",
+    "django_migrations": "what has been migrated",
+    "django_session": "signed in before an organization is known; found only by its secret key",
+    "procrastinate_jobs": "jobs carry ids, and enter their organization themselves",
+    "procrastinate_events": "what happened to jobs",
+    "procrastinate_periodic_defers": "when periodic jobs were queued",
+    "procrastinate_workers": "heartbeats of workers",
+}
+
+
+@register()
+def check_isolation(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Every model of ours has row security, the key, and a composite reference for each key."""
+    errors = []
+    for model in apps.get_models():
+        own = model._meta.app_label in OWN_APPS
+        if own and model._meta.managed and model._meta.db_table not in TENANT_FREE:
+            errors += _row_security(model) + _references(model) + _base_manager(model)
+    return errors
+
+
+def _row_security(model: type[Model]) -> list[Error]:
+    declared = [c for c in model._meta.constraints if isinstance(c, RowSecurity)]
+    if len(declared) != 1:
+        return [Error("Declare exactly one RowSecurity.", obj=model, id="tenants.E001")]
+    has_key = any(isinstance(c, OrganizationKey) for c in model._meta.constraints)
+    starts_with_organization = has_key or _pk_names_organization(model)
+    if declared[0].policy == TENANT and not starts_with_organization:
+        return [Error("Declare an OrganizationKey.", obj=model, id="tenants.E002")]
+    return []
+
+
+def _pk_names_organization(model: type[Model]) -> bool:
+    pk = model._meta.pk
+    names = [field.name for field in model._meta.pk_fields]
+    return pk is not None and names[:1] == ["organization"]
+
+
+def _references(model: type[Model]) -> list[Error]:
+    held = {c.field for c in model._meta.constraints if isinstance(c, CompositeForeignKey)}
+    return [
+        Error(
+            f"Declare a CompositeForeignKey for {field.name}.",
+            hint="A plain foreign key accepts another organization's row.",
+            obj=model,
+            id="tenants.E003",
+        )
+        for field in model._meta.local_fields
+        if isinstance(field, ForeignKey)
+        and not isinstance(field, OrganizationField)
+        and (isinstance(field, TenantForeignKey) or not field.db_constraint)
+        and field.name not in held
+    ]
+
+
+def _base_manager(model: type[Model]) -> list[Error]:
+    if hasattr(model._base_manager, "rows"):
+        return []
+    return [
+        Error("Name a base manager that filters by organization.", obj=model, id="tenants.E004")
+    ]

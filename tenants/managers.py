@@ -1,0 +1,44 @@
+"""Managers whose every query names the organization acted for."""
+
+from django.db import models
+from django.db.models import Q
+
+from tenants.fields import CurrentOrganization
+
+
+class LivingQuerySet(models.QuerySet):
+    """Rows that may have been deleted softly."""
+
+    def living(self):
+        return self.filter(is_deleted=False)
+
+    def deleted(self):
+        return self.filter(is_deleted=True)
+
+
+class OrganizationManager(models.Manager):
+    """All rows of the organization acted for. As base manager it serves saves and joins too."""
+
+    rows = Q(organization_id=CurrentOrganization())
+
+    def get_queryset(self):
+        return super().get_queryset().filter(self.rows)
+
+
+class LivingManager(OrganizationManager.from_queryset(LivingQuerySet)):
+    """Those of them that are not deleted."""
+
+    def get_queryset(self):
+        return super().get_queryset().living()
+
+
+class AllManager(OrganizationManager.from_queryset(LivingQuerySet)):
+    """Those of them that are deleted, too."""
+
+
+class LinkManager(OrganizationManager):
+    """Links whose ends (`model.ends`, names of foreign keys) are both living."""
+
+    def get_queryset(self):
+        living = {f"{end}__is_deleted": False for end in self.model.ends}
+        return super().get_queryset().filter(**living)

@@ -1,0 +1,79 @@
+"""Who is asking, and for which organization: one middleware for sessions and tokens."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from tenants import lookup
+from tenants.context import PLATFORM_ALIAS, acting_as_platform, acting_for
+from tenants.models.token import digest
+from tenants.responses import Continued
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class OrganizationMiddleware(AuthenticationMiddleware):
+    """Finds the caller and runs the view in one transaction that acts for their organization.
+
+    Sets `request.user`, `request.token` (a dict of id and scopes, or None for a session) and
+    `request.bearer_refused`. An answer of 400 and above changes nothing: what the view wrote is
+    rolled back.
+    """
+
+    def __call__(self, request: Any) -> Any:
+        request.token = None
+        request.bearer_refused = False
+        if request.path_info in settings.SIGN_IN_PATHS:
+            request.user = AnonymousUser()
+        elif secret := _bearer(request):
+            request.user = self._user_of_token(request, secret)
+        else:
+            self.process_request(request)  # the session's user
+        with _acting(request) as alias:
+            response = self.get_response(request)
+            if response.status_code >= 400 and alias:
+                transaction.set_rollback(True, using=alias)
+        if isinstance(response, Continued):
+            response = response.finish()
+        if response.streaming:
+            _let_connections_go()
+        return response
+
+    def _user_of_token(self, request: Any, secret: str) -> Any:
+        user = lookup.find_by_token(digest(secret))
+        if user is None:
+            request.bearer_refused = True
+            return AnonymousUser()
+        request.token = {"id": user.token_id, "scopes": user.token_scopes}
+        return user
+
+
+def _bearer(request: Any) -> str | None:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+@contextmanager
+def _acting(request: Any) -> Iterator[str | None]:
+    """Act for the caller's organization, or as platform staff; yield the database alias in use."""
+    user = request.user
+    if not user.is_authenticated:
+        yield None
+    elif user.is_platform_staff:
+        with acting_as_platform():
+            yield PLATFORM_ALIAS
+    else:
+        with acting_for(user.organization_id, read_only=request.method in SAFE_METHODS):
+            yield DEFAULT_DB_ALIAS
+
+
+def _let_connections_go() -> None:
+    """A stream outlives its view: it must not keep a pooled connection while it waits."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()

@@ -1,0 +1,188 @@
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
+
+from common.ids import uuid7
+from common.models import Entity
+from tenants.fields import CurrentOrganization, OrganizationField, TenantForeignKey
+from tenants.managers import LinkManager, LivingQuerySet, OrganizationManager
+from tenants.models.base import ControlPlaneLink
+from tenants.permissions import Permissions
+from tenants.rls import READABLE_IF_NULL, CompositeForeignKey, RowSecurity
+
+PLATFORM_SCOPE = UUID(int=0)
+
+
+class _OwnOrBuiltInManager(OrganizationManager):
+    rows = Q(organization_id=CurrentOrganization()) | Q(organization_id=None)
+
+
+class LivingRoleManager(_OwnOrBuiltInManager.from_queryset(LivingQuerySet)):
+    def get_queryset(self):
+        return super().get_queryset().living()
+
+    def get_by_natural_key(self, organization_slug, name):
+        if organization_slug:
+            return self.get(organization__slug=organization_slug, name=name)
+        return self.get(organization=None, name=name)
+
+
+class _LivingRolePermissionManager(LinkManager):
+    rows = _OwnOrBuiltInManager.rows
+
+
+class AllRoleManager(_OwnOrBuiltInManager.from_queryset(LivingQuerySet)):
+    pass
+
+
+def _scope():
+    """The organization, or zeros for the platform: a key that composite references can use."""
+    return models.GeneratedField(
+        expression=Coalesce(
+            F("organization_id"), Value(PLATFORM_SCOPE), output_field=models.UUIDField()
+        ),
+        output_field=models.UUIDField(),
+        db_persist=True,
+    )
+
+
+class PermissionManager(models.Manager):
+    def get_by_natural_key(self, name):
+        return self.get(name=name)
+
+
+class Permission(models.Model):
+    """One right of the catalogue in `tenants.permissions`; rows are made by migration."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    name = models.CharField(max_length=100, unique=True, choices=Permissions)
+    description = models.CharField(max_length=255, blank=True)
+
+    objects = PermissionManager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.description or self.name
+
+    def natural_key(self):
+        return (self.name,)
+
+
+class Role(Entity):
+    """A named set of permissions: built-in (no organization) or one organization's own."""
+
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=255, blank=True)
+    organization = OrganizationField(null=True, blank=True, related_name="roles")
+    permissions = models.ManyToManyField(Permission, through="RolePermission", related_name="roles")
+    scope = _scope()
+
+    objects = LivingRoleManager()
+    all_objects = AllRoleManager()
+
+    class Meta(Entity.Meta):
+        base_manager_name = "all_objects"
+        default_manager_name = "objects"
+        ordering = ["name", "id"]
+        constraints = [
+            RowSecurity(name="tenants_role_rows", policy=READABLE_IF_NULL, platform=True),
+            *Entity.Meta.constraints,
+            models.UniqueConstraint(fields=["scope", "id"], name="tenants_role_reference"),
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=Q(is_deleted=False),
+                nulls_distinct=False,
+                name="tenants_role_name",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def natural_key(self):
+        return (self.organization.slug if self.organization_id else "", self.name)
+
+    natural_key.dependencies = ["tenants.organization"]
+
+    @property
+    def is_built_in(self):
+        return self.organization_id is None
+
+
+class RolePermission(models.Model):
+    """A permission that a role holds. It carries the role's organization."""
+
+    ends = ("role",)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = OrganizationField(null=True, blank=True, related_name="+")
+    role = models.ForeignKey(Role, models.CASCADE, db_constraint=False, db_index=False)
+    permission = models.ForeignKey(Permission, models.CASCADE, db_index=False)
+    scope = _scope()
+
+    objects = _LivingRolePermissionManager()
+    all_objects = _OwnOrBuiltInManager()
+
+    class Meta:
+        base_manager_name = "all_objects"
+        default_manager_name = "objects"
+        constraints = [
+            RowSecurity(name="tenants_rolepermission_rows", policy=READABLE_IF_NULL, platform=True),
+            CompositeForeignKey(
+                "role", companion="scope", references="scope", name="tenants_rolepermission_role"
+            ),
+            models.UniqueConstraint(
+                fields=["role", "permission"], name="tenants_rolepermission_once"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.role}: {self.permission}"
+
+
+class RoleScopeField(models.UUIDField):
+    """The scope of the row's role, copied when the row is written; a composite key checks it."""
+
+    def pre_save(self, instance, add):
+        scope = instance.role.scope
+        setattr(instance, self.attname, scope)
+        return scope
+
+
+class UserRole(ControlPlaneLink):
+    """A role that a member has: a built-in one, or one of the member's own organization."""
+
+    ends = ("user", "role")
+
+    user = TenantForeignKey("tenants.User", models.CASCADE, related_name="user_roles")
+    role = models.ForeignKey(
+        Role, models.CASCADE, db_constraint=False, db_index=False, related_name="user_roles"
+    )
+    role_scope = RoleScopeField(editable=False)
+
+    class Meta(ControlPlaneLink.Meta):
+        constraints = [
+            *ControlPlaneLink.Meta.constraints,
+            CompositeForeignKey("user", name="tenants_userrole_user"),
+            CompositeForeignKey(
+                "role", companion="role_scope", references="scope", name="tenants_userrole_role"
+            ),
+            models.CheckConstraint(
+                condition=Q(role_scope=PLATFORM_SCOPE) | Q(role_scope=F("organization_id")),
+                name="tenants_userrole_scope",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "user", "role"], name="tenants_userrole_once"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "role"], name="tenants_userrole_by_role"),
+        ]
+
+    def __str__(self):
+        return f"{self.user}: {self.role}"

@@ -1,0 +1,71 @@
+import hashlib
+import secrets
+
+from django.db import models
+from django.utils import timezone
+
+from common.models import Entity
+from tenants.fields import OrganizationField
+from tenants.managers import LivingQuerySet, OrganizationManager
+from tenants.rls import USERS, CompositeForeignKey, RowSecurity
+
+_PREFIX = "chy_"
+
+
+class AccessTokenManager(OrganizationManager.from_queryset(LivingQuerySet)):
+    def get_queryset(self):
+        return super().get_queryset().living()
+
+    def issue(self, *, user, lifetime, name="", scopes=()):
+        """Make a token for a user; return it with its secret, which is shown this once.
+
+        `lifetime` is a timedelta. No scopes means all that the user may do.
+        """
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        token = self.create(
+            user=user,
+            organization_id=user.organization_id,
+            name=name,
+            prefix=secret[:12],
+            digest=digest(secret),
+            scopes=list(scopes),
+            expires_at=timezone.now() + lifetime,
+        )
+        return token, secret
+
+
+class AllAccessTokenManager(OrganizationManager.from_queryset(LivingQuerySet)):
+    pass
+
+
+class AccessToken(Entity):
+    """What a program shows instead of a password. Only its SHA-256 is kept: 256 random bits."""
+
+    organization = OrganizationField(null=True, blank=True, related_name="+")
+    user = models.ForeignKey("tenants.User", models.CASCADE, related_name="access_tokens")
+    name = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.CharField(max_length=64, editable=False, unique=True)
+    scopes = models.JSONField(default=list, blank=True)
+    expires_at = models.DateTimeField()
+
+    objects = AccessTokenManager()
+    all_objects = AllAccessTokenManager()
+
+    class Meta(Entity.Meta):
+        base_manager_name = "all_objects"
+        default_manager_name = "objects"
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            RowSecurity(name="tenants_accesstoken_rows", policy=USERS, platform=True),
+            CompositeForeignKey("user", name="tenants_accesstoken_user"),
+            *Entity.Meta.constraints,
+        ]
+
+    def __str__(self):
+        return f"{self.prefix}…"
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a token's secret in hexadecimal, 64 characters."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""Migration operations for what models cannot say."""
+
+from django.db import migrations
+
+from common.logins import APP, PLATFORM
+
+
+class CreateLookup(migrations.RunSQL):
+    """A function that reads across organizations, as the owner, for one narrow question.
+
+    It answers before an organization is known (whose token is this?), so it only reads, returns
+    no more than it must and is executable by the application alone.
+    """
+
+    def __init__(self, signature, *, returns, body):
+        super().__init__(
+            f"""
+            CREATE FUNCTION {signature} RETURNS {returns}
+            LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+            AS $body${body}$body$;
+            REVOKE ALL ON FUNCTION {signature} FROM PUBLIC;
+            GRANT EXECUTE ON FUNCTION {signature} TO {APP};
+            """,
+            f"DROP FUNCTION {signature}",
+        )
+        self.signature, self.returns, self.body = signature, returns, body
+
+    def deconstruct(self):
+        return (
+            self.__class__.__name__,
+            [self.signature],
+            {"returns": self.returns, "body": self.body},
+        )
+
+
+class GrantTable(migrations.RunSQL):
+    """Let both logins do `verbs` on a table that belongs to no organization.
+
+    `sequence` is the one that its INSERT takes numbers from, if any.
+    """
+
+    def __init__(self, table, verbs, sequence=None):
+        objects = [f"{verbs} ON {table}"] + ([f"USAGE ON SEQUENCE {sequence}"] if sequence else [])
+        super().__init__(
+            [f"GRANT {what} TO {APP}, {PLATFORM}" for what in objects],
+            [f"REVOKE {what} FROM {APP}, {PLATFORM}" for what in objects],
+        )
+        self.table, self.verbs, self.sequence = table, verbs, sequence
+
+    def deconstruct(self):
+        kwargs = {"sequence": self.sequence} if self.sequence else {}
+        return self.__class__.__name__, [self.table, self.verbs], kwargs
