@@ -42,6 +42,9 @@ class Counter:
     total: models.Aggregate
     depends: tuple[str, ...] = ()
 
+    def holder_model(self) -> type[models.Model]:
+        return apps.get_model(self.holder)
+
     def labels(self) -> set[str]:
         return {self.source, *self.depends}
 
@@ -125,7 +128,7 @@ def recount(
 
 
 def _recount(counter: Counter, organization_id: UUID) -> None:
-    holders = apps.get_model(counter.holder)._base_manager.filter(organization_id=organization_id)
+    holders = counter.holder_model()._base_manager.filter(organization_id=organization_id)
     list(holders.select_for_update().order_by("pk").values_list("pk"))
     holders.exclude(**{counter.field: actual(counter)}).update(**{counter.field: actual(counter)})
 

@@ -7,6 +7,7 @@ away is the owner's.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
@@ -40,7 +41,7 @@ def sign_in(login: str) -> None:
 
 def create_world() -> None:
     """Make the two organizations and their people. The caller connects as the owner."""
-    password = make_password(PASSWORD)
+    password = _hashed_password()
     for slug in ORGANIZATIONS:
         organization = create_organization(name=slug.title(), slug=slug)
         for name in BUILT_IN_ROLES:
@@ -57,13 +58,24 @@ def create_world() -> None:
     User.all_objects.filter(pk=staff.pk).update(password=password)
 
 
+@cache
+def _hashed_password() -> str:
+    return make_password(PASSWORD)
+
+
 def clear_and_create_world() -> None:
     """What a test that commits leaves behind is removed; the world stands again."""
     for other in connections.all(initialized_only=True):
         other.close()
-    with as_owner(), connection.cursor() as cursor:
-        cursor.execute(";".join(_deletions()))
+    with as_owner():
+        remove_everything()
         create_world()
+
+
+def remove_everything() -> None:
+    """Empty the database but for what migrations wrote. The caller connects as the owner."""
+    with connection.cursor() as cursor:
+        cursor.execute(";".join(_deletions()))
 
 
 def _deletions() -> Iterator[str]:

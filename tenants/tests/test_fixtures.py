@@ -1,0 +1,80 @@
+import io
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import override_settings
+
+from tenants.context import acting_for
+from tenants.counters import COUNTERS, actual
+from tenants.deletion import delete
+from tenants.lookup import find_by_login, find_organization
+from tenants.models import Project
+from tenants.testing import as_owner, remove_everything
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def demo(transactional_db):
+    with as_owner():
+        remove_everything()
+        call_command("loaddata", "demo", verbosity=0)
+
+
+def dump() -> str:
+    text = io.StringIO()
+    call_command("dumpdata", "--all", stdout=text)
+    return text.getvalue()
+
+
+def test_what_was_dumped_loads_into_an_empty_database_as_it_was(demo, tmp_path):
+    with acting_for(find_organization("acme")):
+        delete(Project.objects.get(name="Proposals"))
+    with as_owner():
+        before = dump()
+        remove_everything()
+        (tmp_path / "before.json").write_text(before)
+        call_command("loaddata", tmp_path / "before.json", verbosity=0)
+        assert json.loads(dump()) == json.loads(before)
+
+
+def test_the_counters_of_the_demo_say_what_is_there(demo):
+    with as_owner():
+        for counter in COUNTERS:
+            holder = counter.holder_model()._base_manager
+            assert not holder.exclude(**{counter.field: actual(counter)}).exists(), counter
+
+
+@pytest.mark.parametrize("login", ["admin@chancery.example", "owner@acme.example", "globex-member"])
+def test_the_demo_password_signs_in_only_where_the_demo_is(demo, client, login):
+    assert find_by_login(login)
+    assert not client.login(username=login, password="demo")
+    with override_settings(CHANCERY_DEMO=True):
+        assert client.login(username=login, password="demo")
+
+
+def test_the_demo_has_five_published_agents_for_each_organization(demo):
+    from django.apps import apps
+
+    for slug in ("acme", "globex"):
+        with acting_for(find_organization(slug)):
+            agents = apps.get_model("agents.AgentConfig").objects.published()
+            assert sorted(agents.values_list("agent_type", flat=True)) == [
+                "doc",
+                "finance",
+                "hr",
+                "jira",
+                "rfp",
+            ]
+
+
+def test_loading_the_demo_twice_changes_nothing(demo):
+    with as_owner():
+        before = dump()
+        call_command("loaddata", "demo", verbosity=0)
+        assert json.loads(dump()) == json.loads(before)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM tenants_organization")
+            assert cursor.fetchone() == (2,)
