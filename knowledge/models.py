@@ -1,5 +1,7 @@
 """Documents, their passages, and the narrow tables that search reads."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import F, Q
 from pgvector.django import HalfVectorField, VectorField
@@ -69,7 +71,7 @@ class Document(OrganizationOwned):
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     is_searchable = models.BooleanField(default=True)
 
-    objects = LivingManager.from_queryset(DocumentQuerySet)()
+    objects: ClassVar = LivingManager.from_queryset(DocumentQuerySet)()
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["-id"]

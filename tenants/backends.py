@@ -10,7 +10,6 @@ from tenants import lookup
 from tenants.control_plane import platform_permissions
 from tenants.models import RolePermission
 
-
 DEMO_PASSWORD = "demo"  # noqa: S105  everybody knows it: it signs in only where the demo runs
 
 

@@ -29,10 +29,10 @@ def write_catalogue(apps, schema_editor):
             defaults={"name": name, "description": description, "organization": None},
         )
         held = {catalogue_id("permission", right.value) for right in rights}
-        for right in held:
+        for held_id in held:
             role_permission.all_objects.get_or_create(
-                pk=catalogue_id("role permission", name, str(right)),
-                defaults={"role": built_in, "permission_id": right, "organization": None},
+                pk=catalogue_id("role permission", name, str(held_id)),
+                defaults={"role": built_in, "permission_id": held_id, "organization": None},
             )
         built_in_rights = role_permission.all_objects.filter(role=built_in)
         built_in_rights.exclude(permission_id__in=held).delete()

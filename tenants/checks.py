@@ -68,7 +68,7 @@ def _references(model: type[Model]) -> list[Error]:
         for field in model._meta.local_fields
         if isinstance(field, ForeignKey)
         and not isinstance(field, OrganizationField)
-        and (isinstance(field, TenantForeignKey) or not field.db_constraint)
+        and (isinstance(field, TenantForeignKey) or not getattr(field, "db_constraint", True))
         and field.name not in held
     ]
 

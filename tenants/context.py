@@ -5,11 +5,11 @@ organization's rows and no other's. Without it the guard refuses to ask, because
 alone would answer with an empty list, which looks like an answer.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from re import Pattern, compile
 from typing import Any
 from uuid import UUID
 
@@ -128,14 +128,15 @@ def install_guard(*, connection: Any, **kwargs: Any) -> None:
 
 
 @cache
-def _tenant_tables() -> Pattern[str]:
+def _tenant_tables() -> re.Pattern[str]:
     tables = (
         model._meta.db_table
         for model in apps.get_models(include_auto_created=True)
         if any(field.name == "organization" for field in model._meta.fields)
         or model._meta.label == "tenants.Organization"
     )
-    return compile(r"\b(?:%s)\b" % "|".join(sorted(tables, key=len, reverse=True)))
+    longest_first = sorted(tables, key=len, reverse=True)
+    return re.compile(rf"\b(?:{'|'.join(longest_first)})\b")
 
 
 def _id_of(organization: Any) -> UUID:

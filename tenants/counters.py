@@ -70,7 +70,7 @@ COUNTERS = [
     ),
 ]
 
-_LIMITS = {
+_LIMITS: dict[str, Any] = {
     "users": F("max_users"),
     "projects": F("max_projects"),
     "storage_bytes": F("max_storage_gb") * Value(10**9, output_field=models.BigIntegerField()),
@@ -147,7 +147,7 @@ def actual(counter: Counter) -> Coalesce:
 
 def _refuse_overuse(organization_id: UUID) -> None:
     usage = _usage(organization_id).values().get()
-    limits = apps.get_model("tenants.Organization")._base_manager.filter(pk=organization_id)
+    limits: Any = apps.get_model("tenants.Organization")._base_manager.filter(pk=organization_id)
     for quota, limit in limits.values(**_LIMITS).get().items():
         if usage[quota] > limit:
             raise QuotaExceeded(quota, limit=limit, used=usage[quota], asked=0)

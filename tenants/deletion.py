@@ -77,19 +77,19 @@ def _reachable(model: type[Entity]) -> set[type[Entity]]:
     return found
 
 
-def _belongings(model: type[Entity]) -> Iterator[tuple[type[Entity], str]]:
+def _belongings(model: Any) -> Iterator[tuple[type[Entity], str]]:
     """Yield (child model, name of its foreign key) for what belongs to a row of the model."""
     for relation in model._meta.get_fields(include_hidden=True):
         if (
             relation.one_to_many
             and relation.auto_created
             and relation.on_delete.__name__ == "CASCADE"
+            and issubclass(relation.related_model, Entity)
         ):
-            if issubclass(relation.related_model, Entity):
-                yield relation.related_model, relation.field.name
+            yield relation.related_model, relation.field.name
 
 
-def _deleted_parent(row: Entity) -> Entity | None:
+def _deleted_parent(row: Any) -> Any:
     for field in row._meta.fields:
         if field.many_to_one and field.remote_field.on_delete.__name__ == "CASCADE":
             if not issubclass(field.related_model, Entity):

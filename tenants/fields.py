@@ -23,7 +23,7 @@ class CurrentOrganization(Expression):
 
     output_field = models.UUIDField()
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         organization_id = current_organization_id()
         if organization_id is None:
             raise FullResultSet
@@ -49,7 +49,7 @@ class OrganizationField(models.ForeignKey):
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
-        if self.db_index:
+        if self.db_index:  # type: ignore[attr-defined]
             kwargs["db_index"] = True
         else:
             kwargs.pop("db_index", None)
@@ -81,8 +81,8 @@ class TenantForeignKey(models.ForeignKey):
                 kwargs.pop(option, None)
         return name, path, args, kwargs
 
-    def get_extra_restriction(self, alias: str, related_alias: str) -> Exact:
+    def get_extra_restriction(self, alias: str, related_alias: str) -> Any:
         """Return `parent.organization_id = child.organization_id` for the join's ON clause."""
-        parent = self.remote_field.model._meta.get_field("organization")
-        child = self.model._meta.get_field("organization")
+        parent: Any = self.remote_field.model._meta.get_field("organization")
+        child: Any = self.model._meta.get_field("organization")
         return Exact(Col(alias, parent), Col(related_alias, child))

@@ -25,20 +25,19 @@ class OrganizationManager(models.Manager):
         return super().get_queryset().filter(self.rows)
 
 
-class LivingManager(OrganizationManager.from_queryset(LivingQuerySet)):
+AllManager = OrganizationManager.from_queryset(LivingQuerySet, "AllManager")
+
+
+class LivingManager(AllManager):
     """Those of them that are not deleted."""
 
     def get_queryset(self):
         return super().get_queryset().living()
 
 
-class AllManager(OrganizationManager.from_queryset(LivingQuerySet)):
-    """Those of them that are deleted, too."""
-
-
 class LinkManager(OrganizationManager):
     """Links whose ends (`model.ends`, names of foreign keys) are both living."""
 
     def get_queryset(self):
-        living = {f"{end}__is_deleted": False for end in self.model.ends}
+        living = {f"{end}__is_deleted": False for end in self.model.ends}  # type: ignore[attr-defined]
         return super().get_queryset().filter(**living)

@@ -35,7 +35,7 @@ class OrganizationMiddleware(AuthenticationMiddleware):
         else:
             self.process_request(request)  # the session's user
         with _acting(request) as alias:
-            response = self.get_response(request)
+            response: Any = self.get_response(request)
             if response.status_code >= 400 and alias:
                 transaction.set_rollback(True, using=alias)
         if isinstance(response, Continued):
@@ -45,7 +45,7 @@ class OrganizationMiddleware(AuthenticationMiddleware):
         return response
 
     def _user_of_token(self, request: Any, secret: str) -> Any:
-        user = lookup.find_by_token(digest(secret))
+        user: Any = lookup.find_by_token(digest(secret))
         if user is None:
             request.bearer_refused = True
             return AnonymousUser()

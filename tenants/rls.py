@@ -6,7 +6,7 @@ migration, and a model without them fails a system check.
 
 from typing import Any
 
-from django.db.models import BaseConstraint, Model
+from django.db.models import BaseConstraint
 
 from common.logins import APP, PLATFORM
 from tenants.context import SETTING
@@ -35,7 +35,7 @@ _POLICIES = {
 class _Declaration(BaseConstraint):
     """A constraint made by statements of its own after the table, never inline."""
 
-    def constraint_sql(self, model: type[Model], schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +44,7 @@ class _Declaration(BaseConstraint):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
+        return self.deconstruct() == other.deconstruct()
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -72,7 +72,7 @@ class RowSecurity(_Declaration):
         self.verbs = verbs
         self.columns = tuple(columns)
 
-    def create_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return ";\n".join(
             [
@@ -102,7 +102,7 @@ class RowSecurity(_Declaration):
             f"GRANT {_ALL_VERBS} ON {table} TO {PLATFORM}",
         ]
 
-    def remove_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         names = [name for name, _, _ in _POLICIES[self.policy]]
         if self.platform:
@@ -130,13 +130,13 @@ class RowSecurity(_Declaration):
 class OrganizationKey(_Declaration):
     """PRIMARY KEY (organization_id, key) in the database; Django goes on thinking of one column."""
 
-    def create_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         return self._swap(model, schema_editor, f"organization_id, {_key(model)}")
 
-    def remove_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         return self._swap(model, schema_editor, _key(model))
 
-    def _swap(self, model: type[Model], schema_editor: Any, columns: str) -> str:
+    def _swap(self, model: Any, schema_editor: Any, columns: str) -> str:
         table = model._meta.db_table
         name = schema_editor.quote_name(f"{table}_pkey")
         return (
@@ -164,7 +164,7 @@ class CompositeForeignKey(_Declaration):
         self.companion = companion
         self.references = references
 
-    def create_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
         field = model._meta.get_field(self.field)
         target = field.related_model._meta
@@ -174,7 +174,7 @@ class CompositeForeignKey(_Declaration):
             f"REFERENCES {quote(target.db_table)} ({self.references}, {quote(target.pk.column)})"
         )
 
-    def remove_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
@@ -186,5 +186,5 @@ class CompositeForeignKey(_Declaration):
         return path, (self.field,), kwargs
 
 
-def _key(model: type[Model]) -> str:
+def _key(model: Any) -> str:
     return f'"{model._meta.pk.column}"'

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -93,7 +95,7 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
     description = models.TextField(blank=True)
     is_active = models.BooleanField(default=True)
 
-    objects = LivingManager.from_queryset(AgentConfigQuerySet)()
+    objects: ClassVar = LivingManager.from_queryset(AgentConfigQuerySet)()
 
     class Meta(ControlPlaneOwned.Meta):
         verbose_name = "agent"

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -27,7 +29,7 @@ class Conversation(OrganizationOwned):
     title = models.CharField(max_length=255, blank=True)
     message_count = models.PositiveIntegerField(default=0, editable=False)
 
-    objects = LivingManager.from_queryset(ConversationQuerySet)()
+    objects: ClassVar = LivingManager.from_queryset(ConversationQuerySet)()
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["-id"]

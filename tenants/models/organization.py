@@ -4,26 +4,21 @@ from django.db.models import Q
 from common.models import Entity
 from tenants.context import current_organization_id
 from tenants.fields import CurrentOrganization, OrganizationSetting
-from tenants.managers import LivingQuerySet, OrganizationManager
+from tenants.managers import AllManager, LivingManager, OrganizationManager
 from tenants.rls import OWN_ORGANIZATION, RowSecurity
 
 GIGABYTE = 10**9
 
 
-class _OwnOrganizationManager(OrganizationManager):
+class AllOrganizationManager(AllManager):
     rows = Q(pk=CurrentOrganization())
 
 
-class LivingOrganizationManager(_OwnOrganizationManager.from_queryset(LivingQuerySet)):
-    def get_queryset(self):
-        return super().get_queryset().living()
+class LivingOrganizationManager(LivingManager):
+    rows = AllOrganizationManager.rows
 
     def get_by_natural_key(self, slug):
         return self.get(slug=slug)
-
-
-class AllOrganizationManager(_OwnOrganizationManager.from_queryset(LivingQuerySet)):
-    pass
 
 
 class Organization(Entity):

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -32,7 +34,7 @@ class Project(ControlPlaneOwned):
     is_active = models.BooleanField(default=True)
     member_count = models.PositiveIntegerField(default=0, editable=False)
 
-    objects = LivingManager.from_queryset(ProjectQuerySet)()
+    objects: ClassVar = LivingManager.from_queryset(ProjectQuerySet)()
 
     class Meta(ControlPlaneOwned.Meta):
         ordering = ["name", "id"]

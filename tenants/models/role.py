@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce
 from common.ids import uuid7
 from common.models import Entity
 from tenants.fields import CurrentOrganization, OrganizationField, TenantForeignKey
-from tenants.managers import LinkManager, LivingQuerySet, OrganizationManager
+from tenants.managers import AllManager, LinkManager, LivingManager, OrganizationManager
 from tenants.models.base import ControlPlaneLink
 from tenants.permissions import Permissions
 from tenants.rls import READABLE_IF_NULL, CompositeForeignKey, RowSecurity
@@ -15,13 +15,11 @@ from tenants.rls import READABLE_IF_NULL, CompositeForeignKey, RowSecurity
 PLATFORM_SCOPE = UUID(int=0)
 
 
-class _OwnOrBuiltInManager(OrganizationManager):
-    rows = Q(organization_id=CurrentOrganization()) | Q(organization_id=None)
+_OWN_OR_BUILT_IN = Q(organization_id=CurrentOrganization()) | Q(organization_id=None)
 
 
-class LivingRoleManager(_OwnOrBuiltInManager.from_queryset(LivingQuerySet)):
-    def get_queryset(self):
-        return super().get_queryset().living()
+class LivingRoleManager(LivingManager):
+    rows = _OWN_OR_BUILT_IN
 
     def get_by_natural_key(self, organization_slug, name):
         if organization_slug:
@@ -29,12 +27,16 @@ class LivingRoleManager(_OwnOrBuiltInManager.from_queryset(LivingQuerySet)):
         return self.get(organization=None, name=name)
 
 
-class _LivingRolePermissionManager(LinkManager):
-    rows = _OwnOrBuiltInManager.rows
+class AllRoleManager(AllManager):
+    rows = _OWN_OR_BUILT_IN
 
 
-class AllRoleManager(_OwnOrBuiltInManager.from_queryset(LivingQuerySet)):
-    pass
+class RolePermissionManager(LinkManager):
+    rows = _OWN_OR_BUILT_IN
+
+
+class AllRolePermissionManager(OrganizationManager):
+    rows = _OWN_OR_BUILT_IN
 
 
 def _scope():
@@ -105,9 +107,9 @@ class Role(Entity):
         return self.name
 
     def natural_key(self):
-        return (self.organization.slug if self.organization_id else "", self.name)
+        return (self.organization.slug if self.organization else "", self.name)
 
-    natural_key.dependencies = ["tenants.organization"]
+    natural_key.dependencies = ["tenants.organization"]  # type: ignore[attr-defined]
 
     @property
     def is_built_in(self):
@@ -125,8 +127,8 @@ class RolePermission(models.Model):
     permission = models.ForeignKey(Permission, models.CASCADE, db_index=False)
     scope = _scope()
 
-    objects = _LivingRolePermissionManager()
-    all_objects = _OwnOrBuiltInManager()
+    objects = RolePermissionManager()
+    all_objects = AllRolePermissionManager()
 
     class Meta:
         base_manager_name = "all_objects"

@@ -6,16 +6,13 @@ from django.utils import timezone
 
 from common.models import Entity
 from tenants.fields import OrganizationField
-from tenants.managers import LivingQuerySet, OrganizationManager
+from tenants.managers import AllManager, LivingManager
 from tenants.rls import USERS, CompositeForeignKey, RowSecurity
 
 _PREFIX = "chy_"
 
 
-class AccessTokenManager(OrganizationManager.from_queryset(LivingQuerySet)):
-    def get_queryset(self):
-        return super().get_queryset().living()
-
+class AccessTokenManager(LivingManager):
     def issue(self, *, user, lifetime, name="", scopes=()):
         """Make a token for a user; return it with its secret, which is shown this once.
 
@@ -34,10 +31,6 @@ class AccessTokenManager(OrganizationManager.from_queryset(LivingQuerySet)):
         return token, secret
 
 
-class AllAccessTokenManager(OrganizationManager.from_queryset(LivingQuerySet)):
-    pass
-
-
 class AccessToken(Entity):
     """What a program shows instead of a password. Only its SHA-256 is kept: 256 random bits."""
 
@@ -50,7 +43,7 @@ class AccessToken(Entity):
     expires_at = models.DateTimeField()
 
     objects = AccessTokenManager()
-    all_objects = AllAccessTokenManager()
+    all_objects = AllManager()
 
     class Meta(Entity.Meta):
         base_manager_name = "all_objects"

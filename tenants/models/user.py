@@ -1,28 +1,31 @@
+from typing import Any
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import _user_get_permissions, _user_has_module_perms, _user_has_perm
+from django.contrib.auth.models import (  # type: ignore[attr-defined]
+    _user_get_permissions,
+    _user_has_module_perms,
+    _user_has_perm,
+)
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.models import Entity
 from tenants.fields import OrganizationField
-from tenants.managers import LivingQuerySet, OrganizationManager
+from tenants.managers import AllManager, LivingManager
 from tenants.rls import USERS, RowSecurity
 
 
-class UserManager(BaseUserManager, OrganizationManager.from_queryset(LivingQuerySet)):
+class UserManager(LivingManager, BaseUserManager):
     """The people of the organization acted for; for platform staff, everybody."""
-
-    def get_queryset(self):
-        return super().get_queryset().living()
 
     def get_by_natural_key(self, username):
         return self.get(username=username)
 
-    def create_user(self, username, email, password=None, **fields):
+    def create_user(self, username, email, password=None, **fields) -> "User":
         """Make a member of the organization acted for (or of `organization`), seat not counted."""
-        user = self.model(
-            username=self.model.normalize_username(username), email=email.lower(), **fields
+        user: Any = self.model(
+            username=User.normalize_username(username), email=email.lower(), **fields
         )
         user.set_password(password)
         user.save(using=self._db)
@@ -33,10 +36,6 @@ class UserManager(BaseUserManager, OrganizationManager.from_queryset(LivingQuery
         return self.create_user(
             username, email, password, **{"is_staff": True, "is_superuser": True} | fields
         )
-
-
-class AllUserManager(OrganizationManager.from_queryset(LivingQuerySet)):
-    pass
 
 
 class User(AbstractBaseUser, Entity):
@@ -60,7 +59,7 @@ class User(AbstractBaseUser, Entity):
     is_superuser = models.BooleanField("platform staff", default=False, editable=False)
 
     objects = UserManager()
-    all_objects = AllUserManager()
+    all_objects = AllManager()
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
