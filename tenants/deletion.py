@@ -1,7 +1,8 @@
 """Soft delete: what belongs to a row goes with it and comes back with it.
 
 A row belongs to another when its foreign key says CASCADE. All that goes in one deletion carries
-the same `deletion_id`.
+the same `deletion_id`. Platform staff cannot reach content: when they delete a project or a person,
+what these hold stays as it is, out of everybody's reach with its parent, until it is purged with it.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from django.utils import timezone
 from common.ids import uuid7
 from common.models import Entity
 from tenants import counters
+from tenants.context import is_acting_as_platform
+from tenants.control_plane import platform_models
 
 
 class RestoreConflict(Exception):
@@ -79,12 +82,14 @@ def _reachable(model: type[Entity]) -> set[type[Entity]]:
 
 def _belongings(model: Any) -> Iterator[tuple[type[Entity], str]]:
     """Yield (child model, name of its foreign key) for what belongs to a row of the model."""
+    within_reach = platform_models() if is_acting_as_platform() else None
     for relation in model._meta.get_fields(include_hidden=True):
         if (
             relation.one_to_many
             and relation.auto_created
             and relation.on_delete.__name__ == "CASCADE"
             and issubclass(relation.related_model, Entity)
+            and (within_reach is None or relation.related_model in within_reach)
         ):
             yield relation.related_model, relation.field.name
 

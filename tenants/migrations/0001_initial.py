@@ -1,5 +1,6 @@
 import uuid
 
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.db.models.functions.text
@@ -138,7 +139,18 @@ class Migration(migrations.Migration):
                 ("deleted_at", models.DateTimeField(editable=False, null=True)),
                 ("deletion_id", models.UUIDField(editable=False, null=True)),
                 ("email", models.EmailField(max_length=255)),
-                ("username", models.CharField(max_length=100)),
+                (
+                    "username",
+                    models.CharField(
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[\\w.+-]+\\Z",
+                                "Letters, digits and . + - _ only, so that it is nobody's e-mail address.",
+                            )
+                        ],
+                    ),
+                ),
                 ("full_name", models.CharField(blank=True, max_length=255)),
                 ("is_active", models.BooleanField(default=True)),
                 ("is_email_verified", models.BooleanField(default=False)),
@@ -202,6 +214,11 @@ class Migration(migrations.Migration):
                         condition=models.Q(("is_deleted", False)),
                         fields=("username",),
                         name="tenants_user_username",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("username__contains", "@"), _negated=True),
+                        name="tenants_user_username_is_no_address",
+                        violation_error_message="A username holds no @: it could be another's address.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

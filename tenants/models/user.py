@@ -6,6 +6,7 @@ from django.contrib.auth.models import (  # type: ignore[attr-defined]
     _user_has_module_perms,
     _user_has_perm,
 )
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,11 @@ from common.models import Entity
 from tenants.fields import OrganizationField
 from tenants.managers import AllManager, LivingManager
 from tenants.rls import USERS, RowSecurity
+
+
+validate_username = RegexValidator(
+    r"^[\w.+-]+\Z", _("Letters, digits and . + - _ only, so that it is nobody's e-mail address.")
+)
 
 
 class UserManager(LivingManager, BaseUserManager):
@@ -47,7 +53,7 @@ class User(AbstractBaseUser, Entity):
     last_login = None  # a sign-in writes to no table that every node of a cluster holds
 
     email = models.EmailField(max_length=255)
-    username = models.CharField(max_length=100)
+    username = models.CharField(max_length=100, validators=[validate_username])
     full_name = models.CharField(max_length=255, blank=True)
     is_active = models.BooleanField(default=True)
     is_email_verified = models.BooleanField(default=False)
@@ -78,6 +84,11 @@ class User(AbstractBaseUser, Entity):
             ),
             models.UniqueConstraint(
                 fields=["username"], condition=Q(is_deleted=False), name="tenants_user_username"
+            ),
+            models.CheckConstraint(
+                condition=~Q(username__contains="@"),
+                name="tenants_user_username_is_no_address",
+                violation_error_message=_("A username holds no @: it could be another's address."),
             ),
             models.CheckConstraint(
                 condition=Q(email=models.functions.Lower("email")),
