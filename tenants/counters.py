@@ -127,6 +127,23 @@ def recount(
         _refuse_overuse(organization_id)
 
 
+def recount_all(organization_id: UUID) -> None:
+    """Set every counter of an organization to what it is."""
+    for counter in COUNTERS:
+        _recount(counter, organization_id)
+
+
+def drift(counter: Counter, organization_id: UUID) -> Any:
+    """The holders whose counter is wrong: (primary key, what it says, what it should say)."""
+    holders = counter.holder_model()._base_manager.filter(organization_id=organization_id)
+    return (
+        holders.annotate(actual=actual(counter))
+        .exclude(**{counter.field: F("actual")})
+        .order_by("pk")
+        .values_list("pk", counter.field, "actual")
+    )
+
+
 def _recount(counter: Counter, organization_id: UUID) -> None:
     holders = counter.holder_model()._base_manager.filter(organization_id=organization_id)
     list(holders.select_for_update().order_by("pk").values_list("pk"))
