@@ -1,0 +1,39 @@
+"""What the DATABASE_… variables say, as Django's settings say it and as the driver takes it."""
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from common.home import InstallationError
+
+EXAMPLE = "postgresql://user:password@host:5432/database"
+
+
+def database_from_url(variable: str) -> dict[str, Any]:
+    """Return NAME, USER, PASSWORD, HOST, PORT and OPTIONS from the URL in an environment variable."""
+    url = os.environ.get(variable, "")
+    try:
+        if urlsplit(url).scheme not in ("postgres", "postgresql"):
+            raise ValueError("it does not begin with postgresql://")
+        found = environ.Env.db_url_config(url)
+    except ValueError as error:
+        # The URL itself holds a password and is not repeated.
+        raise InstallationError(f"{variable} is not a URL such as {EXAMPLE}: {error}.") from None
+    return {"OPTIONS": {}, **found}
+
+
+def connection_parameters(database: dict[str, Any]) -> dict[str, Any]:
+    """Return the same as arguments of psycopg.connect()."""
+    named = {
+        "dbname": database["NAME"],
+        "user": database["USER"],
+        "password": database["PASSWORD"],
+        "host": database["HOST"],
+        "port": database["PORT"],
+    }
+    return {
+        **{name: value for name, value in named.items() if value},
+        **database.get("OPTIONS", {}),
+    }

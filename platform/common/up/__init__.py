@@ -1,0 +1,1 @@
+"""The steps of `manage.py up`: what must hold first, the database, the processes."""
