@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 from pgvector.django import HalfVectorField, VectorField
 
-from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
+from tenants.fields import OrganizationField, TenantForeignKey, TenantOneToOneField
+from tenants.managers import AllManager, LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
 from tenants.models.base import KEY, ROWS, OrganizationOwned
 from tenants.permissions import Permissions
@@ -30,6 +30,10 @@ class DocumentQuerySet(LivingQuerySet):
             return self
         projects = Project.objects.visible_to(user).order_by().values("pk")
         return self.filter(Q(project=None) | Q(project__in=projects))
+
+    def in_project(self, project):
+        """What there is in a project: its own documents and those of the whole organization."""
+        return self.filter(Q(project=None) | Q(project=project))
 
     def searchable(self):
         return self.filter(is_searchable=True, processing_status=Document.Status.COMPLETED)
@@ -67,11 +71,13 @@ class Document(OrganizationOwned):
         max_length=50, choices=Status, default=Status.PENDING, editable=False
     )
     chunk_count = models.PositiveIntegerField(default=0, editable=False)
+    lexeme_count = models.PositiveIntegerField(default=0, editable=False)
     error = models.TextField(blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     is_searchable = models.BooleanField(default=True)
 
     objects: ClassVar = LivingManager.from_queryset(DocumentQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(DocumentQuerySet)()
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["-id"]
@@ -145,16 +151,16 @@ class DocumentChunk(OrganizationOwned):
 
 
 class ChunkEmbedding(models.Model):
-    """The unit vector of a chunk, apart from its text so that a scan reads vectors alone."""
+    """The unit vector of a chunk, apart from its text so that a scan reads vectors alone.
+
+    It names the chunk's document, so that the scan can leave out what a user may not see.
+    """
 
     organization = OrganizationField(related_name="+")
-    chunk = models.OneToOneField(
-        DocumentChunk,
-        models.CASCADE,
-        primary_key=True,
-        db_constraint=False,
-        related_name="embedding",
+    chunk = TenantOneToOneField(
+        DocumentChunk, models.CASCADE, primary_key=True, related_name="embedding"
     )
+    document_id = models.UUIDField()
     embedding = HalfVectorField(dimensions=DIMENSIONS)
     embedding_model = models.CharField(max_length=100)
 
@@ -175,13 +181,15 @@ class ChunkEmbedding(models.Model):
 class Posting(models.Model):
     """How often a lexeme stands in a chunk, and how many lexemes the chunk has: what BM25 needs.
 
-    Found by text equality, which PostgreSQL lets an index answer under row level security.
+    Found by text equality, which PostgreSQL lets an index answer under row level security. It names
+    the chunk's document as embeddings do.
     """
 
     pk = models.CompositePrimaryKey("organization", "lexeme", "chunk")
     organization = OrganizationField(related_name="+")
     lexeme = models.TextField()
     chunk = TenantForeignKey(DocumentChunk, models.CASCADE, related_name="+")
+    document_id = models.UUIDField()
     frequency = models.PositiveSmallIntegerField()
     length = models.PositiveSmallIntegerField()
 

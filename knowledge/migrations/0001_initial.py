@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("chunk_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("lexeme_count", models.PositiveIntegerField(default=0, editable=False)),
                 ("error", models.TextField(blank=True, editable=False)),
                 ("attempts", models.PositiveSmallIntegerField(default=0, editable=False)),
                 ("is_searchable", models.BooleanField(default=True)),
@@ -282,8 +283,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "chunk",
-                    models.OneToOneField(
-                        db_constraint=False,
+                    tenants.fields.TenantOneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
                         primary_key=True,
                         related_name="embedding",
@@ -291,6 +291,7 @@ class Migration(migrations.Migration):
                         to="knowledge.documentchunk",
                     ),
                 ),
+                ("document_id", models.UUIDField()),
                 ("embedding", pgvector.django.halfvec.HalfVectorField(dimensions=384)),
                 ("embedding_model", models.CharField(max_length=100)),
             ],
@@ -338,6 +339,7 @@ class Migration(migrations.Migration):
                         to="knowledge.documentchunk",
                     ),
                 ),
+                ("document_id", models.UUIDField()),
                 ("frequency", models.PositiveSmallIntegerField()),
                 ("length", models.PositiveSmallIntegerField()),
             ],

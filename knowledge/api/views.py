@@ -1,0 +1,150 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
+from rest_framework.response import Response
+
+from common.api.downloads import Download
+from common.api.pagination import CursorPagination
+from common.api.problems import Problem
+from knowledge.api import problems  # noqa: F401 (registers)
+from knowledge.api.serializers import (
+    ChunkSerializer,
+    DocumentSerializer,
+    SearchResultsSerializer,
+    SearchSerializer,
+    UploadSerializer,
+)
+from knowledge.models import Document, DocumentChunk
+from knowledge.search import SearchFilters, embed_query, search
+from knowledge.services import reprocess_documents, upload_document
+from tenants import deletion
+from tenants.api.viewsets import (
+    ChangeMixin,
+    ListMixin,
+    NestedMixin,
+    OrganizationViewSet,
+    SoftDeleteMixin,
+)
+from tenants.permissions import Permissions
+from tenants.responses import Continued
+
+
+@extend_schema_view(
+    create=extend_schema(
+        request={"multipart/form-data": UploadSerializer}, responses={201: DocumentSerializer}
+    )
+)
+class DocumentViewSet(
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+):
+    """Documents of the whole organization and of the projects that the caller is in."""
+
+    # The text and the vector of each would make a list many times as large.
+    queryset = Document.objects.defer("content", "embedding")
+    required_permissions = {
+        "list": Permissions.DOCUMENTS_VIEW,
+        "retrieve": Permissions.DOCUMENTS_VIEW,
+        "create": Permissions.DOCUMENTS_ADD,
+        "partial_update": Permissions.DOCUMENTS_CHANGE,
+        "destroy": Permissions.DOCUMENTS_DELETE,
+        "file": Permissions.DOCUMENTS_VIEW,
+        "reprocess": Permissions.DOCUMENTS_CHANGE,
+        "restore": Permissions.DOCUMENTS_DELETE,
+    }
+
+    def get_queryset(self) -> QuerySet[Document]:
+        return super().get_queryset().visible_to(self.request.user)
+
+    def get_serializer_class(self) -> Any:
+        return UploadSerializer if self.action == "create" else DocumentSerializer
+
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Store a file; it is read, split and made findable in the background."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        by = request.user
+        document = upload_document(
+            organization_id=by.organization_id, by=by, **serializer.validated_data
+        )
+        return self._shown(document, status.HTTP_201_CREATED)
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def file(self, request: Any, pk: str) -> Download:
+        """The file as it was uploaded."""
+        document = self.get_object()
+        try:
+            return Download(document.file.open("rb"), filename=document.filename)
+        except (FileNotFoundError, ValueError):  # ValueError: the row names no file
+            raise Problem(404, "The file of this document is not stored here.")
+
+    @extend_schema(request=None, responses={202: DocumentSerializer})
+    @action(detail=True, methods=["post"])
+    def reprocess(self, request: Any, pk: str) -> Response:
+        """Have the document read again."""
+        document = self.get_object()
+        reprocess_documents(documents=[document], by=request.user)
+        return self._shown(self.get_object(), status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=DocumentSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Any, pk: str) -> Response:
+        """Bring a deleted document back."""
+        gone = Document.all_objects.deleted().visible_to(request.user)
+        document = get_object_or_404(gone, pk=pk)
+        deletion.restore(document)
+        return self._shown(document, status.HTTP_200_OK)
+
+    def _shown(self, document: Document, answer: int) -> Response:
+        context = self.get_serializer_context()
+        return Response(DocumentSerializer(document, context=context).data, status=answer)
+
+
+class ChunkPagination(CursorPagination):
+    """Passages in the order in which they stand."""
+
+    ordering = "position"
+
+
+class ChunkViewSet(NestedMixin, mixins.ListModelMixin, OrganizationViewSet):
+    """The passages of a document."""
+
+    queryset = DocumentChunk.objects.all()
+    serializer_class = ChunkSerializer
+    pagination_class = ChunkPagination
+    parents = Document.objects.only("id")
+    parent_kwarg = "document_pk"
+    required_permissions = {"list": Permissions.DOCUMENTS_VIEW}
+
+    def get_queryset(self) -> QuerySet[DocumentChunk]:
+        return super().get_queryset().filter(document=self.parent)
+
+
+class SearchViewSet(OrganizationViewSet):
+    """Search the documents that the caller may read, by meaning and by words."""
+
+    serializer_class = SearchSerializer
+    pagination_class = None
+    required_permissions = {"create": Permissions.DOCUMENTS_VIEW}
+
+    @extend_schema(responses={200: SearchResultsSerializer})
+    def create(self, request: Any) -> Continued:
+        """Find passages; the question is embedded while no transaction is open."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        filters = SearchFilters(**asked.pop("filter", {}))
+
+        def wait() -> Any:
+            return None if asked["mode"] == "text" else embed_query(asked["query"])
+
+        def answer(vector: Any) -> Response:
+            hits = search(user=request.user, vector=vector, filters=filters, **asked)
+            return Response(SearchResultsSerializer({"results": hits}).data)
+
+        return self.continued(wait, answer)

@@ -1,0 +1,138 @@
+"""The stored files of documents: what they are called, where they lie, and which are left over."""
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import UUID
+
+from django.core.files import File
+from django.utils import timezone
+
+from knowledge.ingestion.clean import clean_text
+from knowledge.models import Document
+from tenants.context import acting_for
+
+MAX_FILENAME = 255
+NO_NAME = "document"
+
+# A file without a document is left over from a process that was killed. It is removed when it is
+# older than any upload takes, and only while it is young: with an older database restored, or
+# another one connected by mistake, all files would seem to be left over.
+YOUNGEST_ORPHAN = timedelta(hours=1)
+OLDEST_ORPHAN = timedelta(days=2)
+
+logger = logging.getLogger(__name__)
+
+
+class FileMissing(Exception):
+    """A document's file is not where it was stored."""
+
+
+def clean_filename(name: str | None) -> str:
+    """What a client called its file, without directories and what cannot be seen; never empty."""
+    name = clean_text(name or "").replace("\n", " ").replace("\t", " ")
+    name = PurePosixPath(name.replace("\\", "/")).name.strip()
+    if len(name) > MAX_FILENAME:
+        suffix = PurePosixPath(name).suffix[:20]
+        name = name[: MAX_FILENAME - len(suffix)] + suffix
+    return name or NO_NAME
+
+
+def measure(file: File) -> tuple[str, int]:
+    """The SHA-256 digest (hexadecimal) and the size in bytes of a file, read piece by piece."""
+    digest, size = hashlib.sha256(), 0
+    for piece in file.chunks():
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
+
+
+@contextmanager
+def local_copy(document: Document) -> Iterator[Path]:
+    """The path of the document's file: its own, or that of a copy where the storage has none.
+
+    A document that came without a file, from a fixture, has its text for one. Raises FileMissing.
+    """
+    if not document.file and document.content is None:
+        raise FileMissing(document.pk)
+    if not document.file:
+        with _copy([document.content.encode()]) as path:
+            yield path
+    elif not document.file.storage.exists(document.file.name):
+        raise FileMissing(document.file.name)
+    elif path := _own_path(document):
+        yield path
+    else:
+        with document.file.open() as file, _copy(file.chunks()) as path:
+            yield path
+
+
+def _own_path(document: Document) -> Path | None:
+    try:
+        return Path(document.file.path)
+    except NotImplementedError:  # the storage is no file system
+        return None
+
+
+@contextmanager
+def _copy(pieces: Iterable[bytes]) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile(prefix="document-") as copy:
+        for piece in pieces:
+            copy.write(piece)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def remove_orphans() -> int:
+    """Remove young files that no document, deleted or not, calls its own; return how many."""
+    storage = _storage()
+    removed = 0
+    for organization_id in _ids(_entries(storage, "", files=False)):
+        stored = _ids(_entries(storage, str(organization_id), files=True))
+        young = [pk for pk in stored if _is_young(storage, f"{organization_id}/{pk}")]
+        if not young:
+            continue
+        with acting_for(organization_id, read_only=True):
+            known = set(Document.all_objects.filter(pk__in=young).values_list("pk", flat=True))
+        for orphan in set(young) - known:
+            logger.warning("Removed the file %s/%s: no document has it.", organization_id, orphan)
+            storage.delete(f"{organization_id}/{orphan}")
+            removed += 1
+    return removed
+
+
+def _storage() -> Any:
+    return Document._meta.get_field("file").storage
+
+
+def _entries(storage: Any, directory: str, *, files: bool) -> list[str]:
+    try:
+        return storage.listdir(directory)[files]
+    except FileNotFoundError:
+        return []
+
+
+def _ids(names: list[str]) -> list[UUID]:
+    """The names that are ids: other files in the storage are none of ours."""
+    return [pk for pk in map(_id, names) if pk]
+
+
+def _id(name: str) -> UUID | None:
+    try:
+        pk = UUID(name)
+    except ValueError:
+        return None
+    return pk if str(pk) == name else None
+
+
+def _is_young(storage: Any, name: str) -> bool:
+    try:
+        changed: datetime = storage.get_modified_time(name)
+    except FileNotFoundError:
+        return False
+    return YOUNGEST_ORPHAN < timezone.now() - changed < OLDEST_ORPHAN

@@ -1,0 +1,77 @@
+"""What runs in the child process that reads one file: `python -m knowledge.ingestion.child`.
+
+The request comes as JSON on standard input, the answer goes as JSON to standard output: either
+{"reading": {...}} or {"unreadable": "reason"}. Anything else means that the reader crashed.
+Django is never imported here: a child must start in a fraction of a second.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from knowledge.ingestion.reading import Limits, UnreadableDocument
+
+TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
+TOO_BIG = "Reading the file needed too much memory. Split it into parts."
+
+_PR_SET_PDEATHSIG = 1  # prctl(2): the signal this process gets when its parent dies
+
+
+def main() -> None:
+    request = orjson.loads(sys.stdin.buffer.read())
+    limits = Limits(**request["limits"])
+    _die_with(request["parent"])
+    _confine(limits)
+    try:
+        answer = _answer(request, limits)
+    except MemoryError:
+        answer = orjson.dumps({"unreadable": TOO_BIG})
+    sys.stdout.buffer.write(answer)
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before it could be watched
+        sys.exit("the parent is gone")
+
+
+def _confine(limits: Limits) -> None:
+    """Take from this process, for good, what reading a file does not need.
+
+    Past the CPU time comes SIGXCPU, which ends the process, and a second later SIGKILL. macOS does
+    not hold a process to the limit of memory.
+    """
+    cpu = limits.cpu_seconds
+    for kind, soft, hard in (
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_CPU, cpu, cpu + 1),
+        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
+        (resource.RLIMIT_FSIZE, limits.answer_bytes, limits.answer_bytes),
+    ):
+        ceiling = resource.getrlimit(kind)[1]
+        if ceiling != resource.RLIM_INFINITY:
+            soft, hard = min(soft, ceiling), min(hard, ceiling)
+        resource.setrlimit(kind, (soft, hard))
+
+
+def _answer(request: dict[str, Any], limits: Limits) -> bytes:
+    module, _, function = request["reader"].partition(":")
+    read = getattr(import_module(module), function)
+    try:
+        reading = read(Path(request["path"]), filename=request["filename"], limits=limits)
+    except UnreadableDocument as error:
+        return orjson.dumps({"unreadable": error.reason})
+    return orjson.dumps({"reading": reading})
+
+
+if __name__ == "__main__":
+    main()

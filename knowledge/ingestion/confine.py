@@ -1,0 +1,107 @@
+"""Read a file in a child process, so that no file can take the worker's memory, time or life."""
+
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import orjson
+
+from knowledge.ingestion.child import TOO_BIG, TOO_SLOW
+from knowledge.ingestion.reading import Limits, Reading, UnreadableDocument
+
+logger = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parents[2]
+_READER = "knowledge.ingestion.read:read_document"
+_CRASHED = (
+    "The file could not be read: it is damaged, or too large or complex for its reader."
+    " Open it, save it anew and upload that."
+)
+_SIGNALS = {-signal.SIGXCPU: TOO_SLOW, -signal.SIGKILL: TOO_BIG}  # the kernel kills for memory
+
+
+def read_in_child(
+    path: Path, *, filename: str, limits: Limits | None = None, reader: str = _READER
+) -> Reading:
+    """Read a file as `read_document` does, in a process of its own that is held to the limits.
+
+    The child sees none of this process's environment, so none of its secrets, and dies with it.
+    `reader` names the function to call there ("module:function"). Raises UnreadableDocument, also
+    for a limit passed or a reader crashed, and OSError if the file is not there.
+    """
+    path = path.resolve(strict=True)
+    limits = limits or Limits()
+    request = {
+        "path": str(path),
+        "filename": filename.encode(errors="replace").decode(),
+        "limits": asdict(limits),
+        "reader": reader,
+        "parent": os.getpid(),
+    }
+    with TemporaryFile() as question, TemporaryFile() as answer, TemporaryFile() as complaints:
+        question.write(json.dumps(request).encode())
+        question.seek(0)
+        status = _run(question, answer, complaints, limits.seconds)
+        answer.seek(0)
+        complaints.seek(0)
+        return _reading(status, answer.read(), complaints.read(10_000))
+
+
+def _run(question: IO[bytes], answer: IO[bytes], complaints: IO[bytes], seconds: float) -> int:
+    """Run the child to its end and return its exit status. It leads a process group of its own,
+    and whatever else it started goes with it."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "knowledge.ingestion.child"],
+        stdin=question,
+        stdout=answer,
+        stderr=complaints,
+        cwd=_ROOT,
+        env={"LANG": "C.UTF-8"},
+        start_new_session=True,
+    )
+    try:
+        return _wait(child, seconds)
+    except subprocess.TimeoutExpired:
+        raise UnreadableDocument(TOO_SLOW)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float) -> int:
+    """The child's exit status, or TimeoutExpired. `Popen.wait` alone looks up to 50 ms too late."""
+    if sys.platform == "linux":
+        descriptor = os.pidfd_open(child.pid)
+        try:
+            ended = select.poll()
+            ended.register(descriptor, select.POLLIN)
+            ended.poll(1000 * seconds)
+        finally:
+            os.close(descriptor)
+        seconds = 0
+    return child.wait(seconds)
+
+
+def _reading(status: int, answer: bytes, complaints: bytes) -> Reading:
+    if status in _SIGNALS:
+        raise UnreadableDocument(_SIGNALS[status])
+    try:
+        fields = orjson.loads(answer)
+        if "unreadable" in fields:
+            raise UnreadableDocument(fields["unreadable"])
+        return Reading.from_fields(fields["reading"])
+    except (ValueError, KeyError, TypeError):
+        logger.exception(
+            "a reader ended with status %d: %s", status, complaints.decode(errors="replace")
+        )
+        raise UnreadableDocument(_CRASHED)

@@ -1,0 +1,51 @@
+"""What a format is: one module that recognizes its files by their content and reads them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+
+from knowledge.ingestion.decode import decode_head
+from knowledge.ingestion.reading import Limits, Reading
+
+HEAD_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known of a file before it is read: where it lies, its name, size and first bytes."""
+
+    path: Path
+    filename: str
+    size: int
+    head: bytes
+
+    @classmethod
+    def of(cls, path: Path, *, filename: str) -> "Sample":
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        return cls(path=path, filename=filename, size=path.stat().st_size, head=head)
+
+    @cached_property
+    def text(self) -> str | None:
+        """The beginning of the file as text, roughly decoded; None if it is not text."""
+        return decode_head(self.head, complete=self.size <= len(self.head))
+
+    @property
+    def extension(self) -> str:
+        """The extension the file was given, in lower case without the dot. It proves nothing."""
+        return PurePath(self.filename).suffix.lower().removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file. `read` may need minutes and much memory: it belongs in a child process.
+
+    `file_type` is the usual extension, `label` what people call the format. `recognizes` looks at
+    the sample only. `read` raises UnreadableDocument.
+    """
+
+    file_type: str
+    label: str
+    recognizes: Callable[[Sample], bool]
+    read: Callable[[Path, Limits], Reading]

@@ -1,0 +1,146 @@
+"""Split a reading into passages that fit the embedding model, along the structure of the text.
+
+A passage never crosses a page or a heading, so that its page and heading are exact. Within those,
+semantic-text-splitter cuts at the highest boundary that fits: for Markdown blocks, then lines,
+sentences, words; it counts in the tokens of the embedding model.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from typing import TypeAlias
+
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
+from tokenizers import Tokenizer
+
+from knowledge.ingestion.reading import Heading, Reading
+
+CAPACITY = 240  # tokens, without the two special ones; all-MiniLM-L6-v2 takes 256 with them
+MAX_PASSAGE_CHARACTERS = 4_000  # one word of any length is one unknown token
+MAX_HEADING_CHARACTERS = 255
+HEADING_SEPARATOR = " > "
+
+# The splitter needs quadratic time for a long text without sentences or lines (100,000 Chinese
+# characters: 6 s), so it is given only this much at a time, which costs nothing elsewhere.
+_WINDOW_CHARACTERS = 6_000
+
+_Splitter: TypeAlias = MarkdownSplitter | TextSplitter
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document: `content` is exactly `reading.content[start:end]`, in characters.
+
+    `position` counts from 0 through the document, `page` from 1; it is None where there are no
+    pages. `heading` is the path of headings over the passage, outermost first, or "".
+    """
+
+    position: int
+    content: str
+    start: int
+    end: int
+    page: int | None
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A part of the content on one page and under one heading."""
+
+    start: int
+    end: int
+    page: int | None
+    heading: str
+
+
+def split(reading: Reading, *, tokenizer: Tokenizer, capacity: int = CAPACITY) -> list[Passage]:
+    """The passages of a document in order; every character that is no white space is in one.
+
+    The tokenizer must not truncate. A passage holds at most `capacity` of its tokens, and at most
+    MAX_PASSAGE_CHARACTERS.
+    """
+    kind = MarkdownSplitter if reading.is_markdown else TextSplitter
+    splitter = kind.from_huggingface_tokenizer(tokenizer, capacity)
+    passages = []
+    for section in _sections(reading):
+        for start, end in _cut(splitter, reading.content, section.start, section.end):
+            passages.append(
+                Passage(
+                    position=len(passages),
+                    content=reading.content[start:end],
+                    start=start,
+                    end=end,
+                    page=section.page,
+                    heading=section.heading,
+                )
+            )
+    return passages
+
+
+def _cut(splitter: _Splitter, content: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the passages of one section lie.
+
+    The text is cut window by window. The last piece of a window is cut again with what follows,
+    so that a window's end shows only in a piece that fills it.
+    """
+    while start < end:
+        stop = min(start + _WINDOW_CHARACTERS, end)
+        pieces = list(_pieces(splitter, content[start:stop], start))
+        if stop < end and len(pieces) > 1:
+            stop = pieces.pop()[0]
+        yield from pieces
+        start = stop
+
+
+def _pieces(splitter: _Splitter, text: str, offset: int) -> Iterator[tuple[int, int]]:
+    """Where the splitter cuts a text that stands at `offset`, in pieces of bounded length."""
+    for start, piece in splitter.chunk_indices(text):
+        if len(piece) > MAX_PASSAGE_CHARACTERS:
+            for at in range(0, len(piece), MAX_PASSAGE_CHARACTERS):
+                part = piece[at : at + MAX_PASSAGE_CHARACTERS]
+                yield from _pieces(splitter, part, offset + start + at)
+        elif piece.strip():
+            yield offset + start, offset + start + len(piece)
+
+
+def _sections(reading: Reading) -> Iterator[_Section]:
+    """The content between one page or heading and the next, but for what is blank."""
+    content = reading.content
+    paths = dict(_heading_paths(reading))
+    heading_starts = list(paths)
+    page_starts = [page.start for page in reading.pages]
+    edges = {0, len(content), *heading_starts}
+    edges.update(edge for page in reading.pages for edge in (page.start, page.end))
+    for start, end in pairwise(sorted(edges)):
+        if content[start:end].strip():
+            page = bisect_right(page_starts, start)
+            heading = bisect_right(heading_starts, start)
+            yield _Section(
+                start=start,
+                end=end,
+                page=reading.pages[page - 1].number if page else None,
+                heading=paths[heading_starts[heading - 1]] if heading else "",
+            )
+
+
+def _heading_paths(reading: Reading) -> Iterator[tuple[int, str]]:
+    """Where each section begins, and the path of headings over it.
+
+    Headings with nothing between them ("# Leave", "## Vacation") begin one section, under the last.
+    """
+    path: list[Heading] = []
+    start = None
+    for heading, following in zip_longest(reading.headings, reading.headings[1:]):
+        start = heading.start if start is None else start
+        path = [outer for outer in path if outer.level < heading.level] + [heading]
+        if following is None or reading.content[heading.end : following.start].strip():
+            yield start, _joined([outer.title for outer in path])
+            start = None
+
+
+def _joined(titles: list[str]) -> str:
+    """The path as text. What is too long loses its outermost titles first."""
+    while len(titles) > 1 and len(HEADING_SEPARATOR.join(titles)) > MAX_HEADING_CHARACTERS:
+        titles = titles[1:]
+    return HEADING_SEPARATOR.join(titles)[:MAX_HEADING_CHARACTERS]

@@ -1,0 +1,213 @@
+"""Search: one ranking of passages for the API, the agents, the admin and every other face.
+
+One statement picks the documents that the asking user may see, ranks their passages by the words of
+the query (BM25), by its meaning (cosine) or by both, and returns the best. What a user may not see
+counts for nothing in it, not even for how rare a word is.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Q
+from pgvector import HalfVector
+
+from knowledge.ingestion.clean import clean_text
+from knowledge.ingestion.embed import local_embedder
+from knowledge.models import Document, DocumentQuerySet
+from knowledge.passages import TEXT_SEARCH_CONFIGURATION
+from tenants.context import current_organization_id
+from tenants.models import Project, User
+
+Mode = Literal["hybrid", "vector", "text"]
+
+MAX_QUERY_CHARACTERS = 4_000
+POOL = 100  # passages of each ranking that go into the fused one
+
+# The parts of the statements. Each condition on rows of an organization names it, beside the policy.
+# `corpus` and `rarity` count what is visible alone: a few columns of documents and an index.
+_CORPUS = """
+visible AS MATERIALIZED ({visible}),
+corpus AS MATERIALIZED (
+    SELECT sum(chunk_count)::float8 AS chunks,
+        sum(lexeme_count)::float8 / sum(chunk_count) AS mean_length
+    FROM visible
+),
+words AS MATERIALIZED (
+    SELECT unnest(tsvector_to_array(to_tsvector(%(configuration)s, %(query)s))) AS lexeme
+)
+"""
+
+# Okapi BM25, k1 = 1.2 and b = 0.75: further occurrences of a word count for less and less, and for
+# less in a passage that is longer than the mean. Rounded (`real`), because the order in which terms
+# are added up is the planner's.
+_LEXICAL = """
+rarity AS MATERIALIZED (
+    SELECT words.lexeme, ln(1 + (corpus.chunks - found.chunks + 0.5) / (found.chunks + 0.5)) AS idf
+    FROM corpus, words, LATERAL (
+        SELECT count(*)::float8 AS chunks FROM knowledge_posting posting
+        WHERE posting.organization_id = %(organization)s AND posting.lexeme = words.lexeme
+            AND posting.document_id IN (SELECT id FROM visible)
+    ) found
+),
+lexical AS MATERIALIZED (
+    SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS place
+    FROM (
+        SELECT posting.chunk_id,
+            sum(rarity.idf * posting.frequency * 2.2::float8 / (posting.frequency + 1.2::float8
+                * (0.25::float8 + 0.75::float8 * posting.length / corpus.mean_length)))::real AS score
+        FROM corpus, rarity, knowledge_posting posting
+        WHERE posting.organization_id = %(organization)s AND posting.lexeme = rarity.lexeme
+            AND posting.document_id IN (SELECT id FROM visible)
+        GROUP BY posting.chunk_id
+        ORDER BY score DESC, posting.chunk_id
+        LIMIT %(pool)s
+    ) best
+)
+"""
+
+# The vectors are of unit length, so the negative inner product orders as the cosine does.
+_NEAREST = """
+nearest AS MATERIALIZED (
+    SELECT chunk_id, -distance AS score, row_number() OVER (ORDER BY distance, chunk_id) AS place
+    FROM (
+        SELECT chunk_id, embedding <#> %(vector)s::halfvec AS distance
+        FROM knowledge_chunkembedding
+        WHERE organization_id = %(organization)s AND embedding_model = %(embedding_model)s
+            AND document_id IN (SELECT id FROM visible)
+        ORDER BY distance, chunk_id
+        LIMIT %(pool)s
+    ) best
+)
+"""
+
+# Reciprocal rank fusion with its usual constant.
+_FUSED = """
+    SELECT chunk_id, lexical.score AS lexical,
+        coalesce(1.0 / (60 + lexical.place), 0) + coalesce(1.0 / (60 + nearest.place), 0) AS score
+    FROM lexical FULL JOIN nearest USING (chunk_id)
+"""
+_RANKINGS = {
+    "hybrid": f"{_CORPUS}, {_LEXICAL}, {_NEAREST}, ranking AS ({_FUSED})",
+    "text": f"{_CORPUS}, {_LEXICAL}, ranking AS (SELECT chunk_id, score AS lexical, score FROM lexical)",
+    "vector": f"{_CORPUS}, {_NEAREST}, ranking AS (SELECT chunk_id, NULL::real AS lexical, score FROM nearest)",
+}
+_HITS = """
+WITH {ranking}
+SELECT visible.id, visible.filename, visible.file_type,
+    chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
+    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8
+FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
+JOIN knowledge_documentchunk chunk
+    ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
+JOIN visible ON visible.id = chunk.document_id
+LEFT JOIN knowledge_chunkembedding embedding
+    ON embedding.organization_id = %(organization)s AND embedding.chunk_id = best.chunk_id
+    AND embedding.embedding_model = %(embedding_model)s
+ORDER BY best.score DESC, best.chunk_id
+"""
+
+
+@dataclass(frozen=True)
+class SearchFilters:
+    """What else must hold for a document: None asks nothing. `metadata` must be contained in its."""
+
+    document: Sequence[UUID] | None = None
+    file_type: Sequence[str] | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    metadata: dict[str, Any] | None = None
+
+    def apply(self, documents: DocumentQuerySet) -> DocumentQuerySet:
+        conditions = {
+            "pk__in": self.document,
+            "file_type__in": self.file_type,
+            "created_at__gte": self.created_after,
+            "created_at__lt": self.created_before,
+            "metadata__contains": self.metadata,
+        }
+        return documents.filter(**{k: v for k, v in conditions.items() if v is not None})
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that was found. The higher the score, the better; it compares within one search.
+
+    `similarity` is the cosine to the query's vector, None without one. `lexical` is the BM25 score,
+    None when the passage is not among the best of that ranking.
+    """
+
+    document_id: UUID
+    filename: str
+    file_type: str
+    chunk_id: UUID
+    position: int
+    page: int | None
+    heading: str
+    content: str
+    score: float
+    similarity: float | None
+    lexical: float | None
+
+
+def embed_query(text: str) -> np.ndarray:
+    """The unit vector of a question, float32 (384,). Asks no database."""
+    return local_embedder().embed([clean_text(text)])[0]
+
+
+def search(
+    *,
+    user: User,
+    query: str,
+    vector: np.ndarray | None,
+    top_k: int = 10,
+    mode: Mode = "hybrid",
+    project: Project | None = None,
+    filters: SearchFilters | None = None,
+) -> list[Hit]:
+    """The best passages for a query among what the user may see, best first; ties by chunk id.
+
+    `vector` is `embed_query(query)`; the mode "text" does without. In a project are its own
+    documents and those of the whole organization. The caller acts for the user's organization.
+    """
+    documents = Document.objects.visible_to(user).searchable()
+    if project is not None:
+        documents = documents.in_project(project)
+    if filters is not None:
+        documents = filters.apply(documents)
+    try:
+        visible, parameters = _compiled(documents)
+    except EmptyResultSet:
+        return []
+    if mode != "text" and vector is None:
+        raise ValueError(f"The mode {mode} needs the vector of the query.")
+    statement = _HITS.format(ranking=_RANKINGS[mode].format(visible=visible))
+    parameters |= {
+        "organization": current_organization_id(),
+        "configuration": TEXT_SEARCH_CONFIGURATION,
+        "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
+        "vector": None if vector is None else HalfVector(vector).to_text(),
+        "embedding_model": "" if vector is None else local_embedder().name,
+        "pool": max(POOL, top_k),
+        "top_k": top_k,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [Hit(*row) for row in cursor.fetchall()]
+
+
+def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
+    """The statement of a queryset, and its parameters by name: one predicate, not two copies."""
+    columns = documents.order_by().values(
+        "id", "filename", "file_type", "chunk_count", "lexeme_count"
+    )
+    sql, values = columns.query.sql_with_params()
+    parameters = {f"visible_{number}": value for number, value in enumerate(values)}
+    names = iter(parameters)
+    return re.sub("%s", lambda _: f"%({next(names)})s", sql), parameters

@@ -1,0 +1,32 @@
+"""Documents as they come to be, for tests: uploaded by somebody, and read."""
+
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from knowledge.ingestion.pipeline import ingest
+from knowledge.models import Document
+from knowledge.services import upload_document
+from tenants.context import acting_for
+from tenants.models import User
+
+
+def upload(text: str | bytes, *, by: User, filename: str = "notes.md", **fields: Any) -> Document:
+    """Upload a text, or the bytes of any file, into the organization of whoever does it."""
+    content = text.encode() if isinstance(text, str) else text
+    with acting_for(by.organization_id):
+        return upload_document(
+            organization_id=by.organization_id,
+            file=SimpleUploadedFile(filename, content),
+            by=by,
+            **fields,
+        )
+
+
+def read_document(text: str | bytes, *, by: User, **fields: Any) -> Document:
+    """Upload a text and read it, as its job would; return the document as it is then."""
+    document = upload(text, by=by, **fields)
+    ingest(document.organization_id, document.pk)
+    with acting_for(by.organization_id):
+        document.refresh_from_db()
+    return document

@@ -1,0 +1,28 @@
+"""Effects outside the database that must not outlive a transaction that is rolled back."""
+
+import weakref
+from collections.abc import Callable
+
+from django.db import transaction
+
+
+def on_rollback(undo: Callable[[], None]) -> None:
+    """Call `undo` when the transaction, or the savepoint, that surrounds this is rolled back.
+
+    Django tells nobody of a rollback, but what waits for the commit (`transaction.on_commit`) is
+    dropped then without being called; that is noticed here. When the process is killed nothing is
+    called. `undo` must not use the database.
+    """
+    waiting = _Waiting()
+    waiting.undo = weakref.finalize(waiting, undo)
+    waiting.undo.atexit = False  # also not in a process forked from this one
+    transaction.on_commit(waiting.committed)
+
+
+class _Waiting:
+    """Lives as long as Django means to call `committed`."""
+
+    undo: weakref.finalize
+
+    def committed(self) -> None:
+        self.undo.detach()
