@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
+from tenants.models import Project
 from tenants.models.base import ROWS, OrganizationOwned
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
@@ -49,6 +50,13 @@ class Conversation(OrganizationOwned):
 
     def __str__(self):
         return self.title or f"Conversation of {self.created_at:%Y-%m-%d %H:%M}"
+
+    def may_be_continued_by(self, user):
+        """Whether a user may ask here: their own, with the right and the project still theirs."""
+        if user.pk != self.user_id or not user.has_perm(Permissions.AGENTS_USE):
+            return False
+        projects = Project.objects.visible_to(user).filter(is_active=True)
+        return projects.filter(pk=self.project_id).exists()
 
 
 class Message(OrganizationOwned):

@@ -1,0 +1,1 @@
+"""The API of agents and of conversations with them."""

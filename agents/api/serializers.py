@@ -1,0 +1,141 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.messages import reply_data
+from agents.models import AgentConfig, AgentVersion, Conversation, Message
+from common.api.fields import JSONObjectField
+from tenants.api.fields import VisibleField
+from tenants.models import Project
+
+MAX_TOOLS = 100
+MAX_QUESTION_CHARACTERS = 100_000
+
+_PUBLIC_FIELDS = [
+    "id",
+    "name",
+    "slug",
+    "description",
+    "agent_type",
+    "project",
+    "model_name",
+    "is_active",
+    "version",
+    "created_at",
+    "updated_at",
+]
+_SETTINGS_FIELDS = ["system_prompt", "temperature", "max_tokens", "tools", "metadata"]
+
+
+class PublicAgentSerializer(serializers.ModelSerializer):
+    """An agent as those who converse with it see it: what it is for, not how it is told to act."""
+
+    version = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="The published version; null for a draft."
+    )
+
+    class Meta:
+        model = AgentConfig
+        fields = _PUBLIC_FIELDS
+        read_only_fields = fields
+
+
+class AgentSerializer(serializers.ModelSerializer):
+    """An agent as those who edit it see it. Without a project it serves every one."""
+
+    project = VisibleField(queryset=Project.objects.all(), allow_null=True, required=False)
+    tools = serializers.ListField(
+        child=serializers.CharField(max_length=100), required=False, max_length=MAX_TOOLS
+    )
+    metadata = JSONObjectField(required=False)
+    version = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="The published version; null for a draft."
+    )
+
+    class Meta:
+        model = AgentConfig
+        fields = [*_PUBLIC_FIELDS, *_SETTINGS_FIELDS]
+
+
+class PublishSerializer(serializers.Serializer):
+    note = serializers.CharField(
+        max_length=255, required=False, allow_blank=True, help_text="What has changed."
+    )
+
+
+class VersionSerializer(serializers.ModelSerializer):
+    """A published version of an agent. It never changes."""
+
+    class Meta:
+        model = AgentVersion
+        fields = [
+            "id",
+            "number",
+            "note",
+            "published_by",
+            "agent_type",
+            "model_name",
+            *_SETTINGS_FIELDS,
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class ConversationSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Conversation
+        fields = [
+            "id",
+            "agent",
+            "project",
+            "user",
+            "title",
+            "message_count",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["agent", "project", "user", "message_count"]
+
+
+class StartConversationSerializer(serializers.Serializer):
+    """With whom to converse, and where."""
+
+    agent = VisibleField(queryset=AgentConfig.objects.all())
+    project = VisibleField(queryset=Project.objects.all())
+    title = serializers.CharField(max_length=255, required=False, allow_blank=True)
+
+
+class AskSerializer(serializers.Serializer):
+    content = serializers.CharField(
+        max_length=MAX_QUESTION_CHARACTERS, style={"base_template": "textarea.html"}
+    )
+
+
+class CitationSerializer(serializers.Serializer):
+    """A quote: exactly as it stands in the passage of the document."""
+
+    number = serializers.IntegerField()
+    document = serializers.UUIDField()
+    filename = serializers.CharField()
+    chunk = serializers.UUIDField()
+    page = serializers.IntegerField(allow_null=True)
+    quote = serializers.CharField()
+
+
+class MessageSerializer(serializers.Serializer):
+    """What `agents.messages.reply_data` makes of a message, for the schema."""
+
+    id = serializers.UUIDField()
+    role = serializers.ChoiceField(choices=Message.Role.choices)
+    content = serializers.CharField()
+    status = serializers.ChoiceField(choices=Message.Status.choices)
+    finish_reason = serializers.CharField()
+    tokens_used = serializers.IntegerField(allow_null=True)
+    citations = CitationSerializer(many=True)
+    agent_version = serializers.IntegerField(allow_null=True)
+    reply_to = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    error = serializers.CharField(required=False, help_text="Why it failed, where it did.")
+
+    def to_representation(self, instance: Message) -> dict[str, Any]:
+        return reply_data(instance)

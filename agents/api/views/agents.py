@@ -1,0 +1,97 @@
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from agents.api import problems  # noqa: F401 (registers)
+from agents.api.serializers import (
+    AgentSerializer,
+    PublicAgentSerializer,
+    PublishSerializer,
+    VersionSerializer,
+)
+from agents.models import AgentConfig, AgentVersion
+from agents.services import publish_agent
+from tenants.api.problems import unique
+from tenants.api.viewsets import (
+    ChangeMixin,
+    ListMixin,
+    NestedMixin,
+    OrganizationViewSet,
+    SoftDeleteMixin,
+)
+from tenants.permissions import Permissions
+
+
+@extend_schema_view(
+    list=extend_schema(responses=AgentSerializer(many=True)),
+    retrieve=extend_schema(responses=AgentSerializer),
+)
+class AgentViewSet(
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+):
+    """Agents: the active, published ones that the caller can use; all for those who edit them."""
+
+    queryset = AgentConfig.objects.all()
+    required_permissions = {
+        "list": Permissions.AGENTS_VIEW,
+        "retrieve": Permissions.AGENTS_VIEW,
+        "create": Permissions.AGENTS_ADD,
+        "partial_update": Permissions.AGENTS_CHANGE,
+        "destroy": Permissions.AGENTS_DELETE,
+        "publish": Permissions.AGENTS_CHANGE,
+    }
+
+    def get_queryset(self) -> QuerySet[AgentConfig]:
+        versions = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number")
+        agents = super().get_queryset().visible_to(self.request.user)
+        return agents.annotate(version=Subquery(versions.values("number")[:1]))
+
+    def get_serializer_class(self) -> Any:
+        """How an agent is told to act is shown to those who may edit it."""
+        if self.action == "publish":
+            return PublishSerializer
+        is_shown = self.action not in ("list", "retrieve") or self.request.user.has_perm(
+            Permissions.AGENTS_CHANGE
+        )
+        return AgentSerializer if is_shown else PublicAgentSerializer
+
+    def perform_create(self, serializer: Any) -> None:
+        self._save(serializer)
+        serializer.instance.version = None
+
+    def perform_update(self, serializer: Any) -> None:
+        self._save(serializer)
+
+    @extend_schema(responses={201: VersionSerializer})
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Any, pk: str) -> Response:
+        """Make the draft the version that conversations run from now on."""
+        agent = self.get_object()
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        version = publish_agent(agent=agent, by=request.user, **serializer.validated_data)
+        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+
+    def _save(self, serializer: Any) -> None:
+        with unique(agents_agentconfig_slug="slug"):
+            serializer.save()
+
+
+class VersionViewSet(NestedMixin, ListMixin, OrganizationViewSet):
+    """What has been published of an agent."""
+
+    queryset = AgentVersion.objects.all()
+    serializer_class = VersionSerializer
+    parents = AgentConfig.objects.all()
+    parent_kwarg = "agent_pk"
+    required_permissions = {
+        "list": Permissions.AGENTS_CHANGE,
+        "retrieve": Permissions.AGENTS_CHANGE,
+    }
+
+    def get_queryset(self) -> QuerySet[AgentVersion]:
+        return super().get_queryset().filter(agent=self.parent)

@@ -1,0 +1,6 @@
+"""Answers without a language model."""
+
+
+async def answer(request):
+    raise NotImplementedError
+    yield

@@ -1,0 +1,129 @@
+"""The events of a turn: kept in the database, announced, and folded into the reply at the end.
+
+All functions run inside `acting_for`. They hold the reply's row while they write, so that whoever
+ends a turn (its worker, a person who stops it, a worker that finds it abandoned) is the only one,
+and nothing is added after the end.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Max
+
+from agents.messages import reply_data
+from agents.models import Message, TurnEvent
+from agents.runtime.notifications import CHANNEL, payload
+
+
+class Kind(StrEnum):
+    """What an event is, in the order in which a stream has them."""
+
+    STARTED = "message.started"
+    CITATION = "citation"
+    TEXT = "text.delta"
+    USAGE = "usage"
+    COMPLETED = "message.completed"
+    FAILED = "message.failed"
+    STOPPED = "message.stopped"
+
+
+FINAL_KINDS = {
+    Message.Status.COMPLETED: Kind.COMPLETED,
+    Message.Status.FAILED: Kind.FAILED,
+    Message.Status.INTERRUPTED: Kind.FAILED,
+    Message.Status.STOPPED: Kind.STOPPED,
+}
+
+Event = tuple[Kind, dict[str, Any]]
+
+
+class TurnEnded(Exception):
+    """The reply is not pending: its turn has ended, or it was deleted."""
+
+
+def start(reply_id: UUID) -> bool:
+    """Claim a pending reply by its first event; return False when somebody has already."""
+    reply = _hold(reply_id)
+    if _last_sequence(reply):
+        return False
+    _append(reply, [_started(reply)], after=0)
+    return True
+
+
+def append(reply_id: UUID, events: Iterable[Event]) -> None:
+    """Keep further events of a pending reply and announce them, or raise TurnEnded."""
+    reply = _hold(reply_id)
+    _append(reply, list(events), after=_last_sequence(reply))
+
+
+def end(reply_id: UUID, status: str, finish_reason: str, events: Iterable[Event] = ()) -> Message:
+    """End a turn: keep its last events, make the reply of them all, and add the final event.
+
+    Raises TurnEnded when another has ended it.
+    """
+    reply = _hold(reply_id)
+    kept = list(reply.events.order_by("sequence").values_list("kind", "data"))
+    new = [*([] if kept else [_started(reply)]), *events]
+    _fold(reply, [*kept, *new])
+    reply.status, reply.finish_reason = status, finish_reason
+    reply.save(
+        update_fields=[
+            "content",
+            "citations",
+            "tokens_used",
+            "status",
+            "finish_reason",
+            "updated_at",
+        ]
+    )
+    new.append((FINAL_KINDS[Message.Status(status)], reply_data(reply)))
+    _append(reply, new, after=len(kept))
+    return reply
+
+
+def _hold(reply_id: UUID) -> Message:
+    """Lock a pending reply to the end of the transaction."""
+    pending = Message.objects.filter(pk=reply_id, status=Message.Status.PENDING)
+    reply = pending.select_for_update(of=("self",), no_key=True).select_related("agent_version")
+    if found := reply.first():
+        return found
+    raise TurnEnded(f"The reply {reply_id} is not pending.")
+
+
+def _last_sequence(reply: Message) -> int:
+    return reply.events.aggregate(last=Max("sequence"))["last"] or 0
+
+
+def _append(reply: Message, events: list[Event], *, after: int) -> None:
+    TurnEvent.objects.bulk_create(
+        TurnEvent(message=reply, sequence=sequence, kind=kind, data=data)
+        for sequence, (kind, data) in enumerate(events, start=after + 1)
+    )
+    with connection.cursor() as cursor:
+        # Delivered when the transaction commits.
+        cursor.execute(
+            "SELECT pg_notify(%s, %s)", [CHANNEL, payload(reply.pk, after + len(events))]
+        )
+
+
+def _started(reply: Message) -> Event:
+    version = reply.agent_version.number if reply.agent_version else None
+    return Kind.STARTED, {
+        "id": str(reply.pk),
+        "reply_to": str(reply.reply_to_id),
+        "agent_version": version,
+    }
+
+
+def _fold(reply: Message, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Set the reply's content, citations and tokens (null when no usage was told)."""
+    of_kind: dict[str, list[dict[str, Any]]] = {}
+    for kind, data in events:
+        of_kind.setdefault(kind, []).append(data)
+    reply.content = "".join(data["text"] for data in of_kind.get(Kind.TEXT, []))
+    reply.citations = of_kind.get(Kind.CITATION, [])
+    if usage := of_kind.get(Kind.USAGE):
+        reply.tokens_used = sum(data["input_tokens"] + data["output_tokens"] for data in usage)

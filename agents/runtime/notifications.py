@@ -1,0 +1,115 @@
+"""How a process learns that another has added events to a turn: one listening connection.
+
+Each event loop that waits has one plain connection (not from the pool, which it would keep), on
+which PostgreSQL tells it which reply has new events. It carries no content. A notification can be
+lost while that connection is being made anew, so whoever waits also looks from time to time.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+
+CHANNEL = "agents_turn_events"
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 10.0
+# A server that vanishes without a word is noticed in about a minute.
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+logger = logging.getLogger(__name__)
+_listeners: dict[asyncio.AbstractEventLoop, "_Listener"] = {}
+
+
+def payload(reply_id: UUID, sequence: int) -> str:
+    """What a notification says: the reply, and the last of its events."""
+    return f"{reply_id} {sequence}"
+
+
+class Waiter:
+    """One who waits for events of a reply beyond `seen`, the last sequence they know."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._news = asyncio.Event()
+
+    def wake(self, sequence: int | None = None) -> None:
+        if sequence is None or sequence > self.seen:
+            self._news.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when there may be something new, or after that many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+
+@contextmanager
+def waiting_for(reply_id: UUID) -> Iterator[Waiter]:
+    """Yield a Waiter for a reply. Wait first, then read: news of before are told again."""
+    loop = asyncio.get_running_loop()
+    listener = _listeners.get(loop) or _listeners.setdefault(loop, _Listener(loop))
+    waiter = Waiter()
+    waiters = listener.waiters.setdefault(str(reply_id), set())
+    waiters.add(waiter)
+    try:
+        yield waiter
+    finally:
+        waiters.discard(waiter)
+        if not waiters and listener.waiters.get(str(reply_id)) is waiters:
+            del listener.waiters[str(reply_id)]
+
+
+class _Listener:
+    """The listening connection of one event loop, made anew when it is lost."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.waiters: dict[str, set[Waiter]] = {}
+        self._pause = FIRST_PAUSE_SECONDS
+        self._task = loop.create_task(self._listen_until_cancelled(), name="turn events")
+
+    async def _listen_until_cancelled(self) -> None:
+        try:
+            while True:
+                try:
+                    await self._listen()
+                except psycopg.Error as error:
+                    logger.warning("No news of turns for %.1f s: %s", self._pause, error)
+                # Not all processes at the same moment.
+                await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311
+                self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+        finally:
+            _listeners.pop(asyncio.get_running_loop(), None)
+
+    async def _listen(self) -> None:
+        parameters = _connection_parameters()
+        async with await psycopg.AsyncConnection.connect(**parameters) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            self._pause = FIRST_PAUSE_SECONDS
+            self._wake_everybody()  # what was told before now, nobody heard
+            async for notification in connection.notifies():
+                self._dispatch(notification.payload)
+
+    def _wake_everybody(self) -> None:
+        for waiters in self.waiters.values():
+            for waiter in waiters:
+                waiter.wake()
+
+    def _dispatch(self, text: str) -> None:
+        reply_id, _, sequence = text.partition(" ")
+        for waiter in self.waiters.get(reply_id, ()):
+            waiter.wake(int(sequence))
+
+
+def _connection_parameters() -> dict[str, Any]:
+    """The application's login and database, without what is Django's own."""
+    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    for ours in ("cursor_factory", "context"):
+        parameters.pop(ours, None)
+    return parameters | _KEEPALIVES | {"autocommit": True}

@@ -1,0 +1,201 @@
+"""Running a turn: claim the reply, find passages, let the model answer, keep what it says.
+
+No transaction, connection or thread is held while a model thinks. Whatever happens, the reply ends
+once: completed, failed, or interrupted when the worker is told to stop in the middle.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from agents import providers
+from agents.models import Message
+from agents.providers.protocol import (
+    AnswerEvent,
+    CitationFound,
+    Finished,
+    Request,
+    TextDelta,
+    Usage,
+)
+from agents.runtime import events
+from agents.runtime.batches import in_batches
+from agents.runtime.blocks import in_block
+from agents.runtime.events import Event, Kind, TurnEnded
+from knowledge.search import Hit, embed_query, search
+from tenants.models import Project, User
+
+PASSAGES = 10
+# Text becomes durable, and is announced, at most this often: 200 turns at once make 800 commits a
+# second at the worst.
+WRITE_EVERY_SECONDS = 0.25
+LONGEST_TURN_SECONDS = 600.0
+
+logger = logging.getLogger(__name__)
+
+
+class NotPermitted(Exception):
+    """The asking user has lost the right, the project or the account since they asked."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a turn needs to know; read once, so that nothing is asked of the database later."""
+
+    organization_id: UUID
+    reply_id: UUID
+    user_id: UUID
+    project_id: UUID
+    question: str
+    model_name: str
+    system_prompt: str
+    temperature: float
+    max_tokens: int
+
+
+async def run(organization_id: UUID, reply_id: UUID) -> None:
+    """Answer a pending reply; do nothing for one that has ended or is not of the organization.
+
+    A reply that has been claimed before was left by a lost worker: it ends as interrupted, with
+    the text it has.
+    """
+    try:
+        if await in_block(organization_id, events.start, reply_id):
+            await _run_claimed(organization_id, reply_id)
+        else:
+            await _end(organization_id, reply_id, Message.Status.INTERRUPTED, "interrupted")
+    except TurnEnded:
+        return
+
+
+async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
+    status, reason = Message.Status.FAILED, "error"
+    last: list[Event] = []
+    try:
+        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+            turn = await in_block(organization_id, _load, reply_id, read_only=True)
+            reason, last = await _answer(turn)
+            status = Message.Status.COMPLETED
+    except TurnEnded:
+        raise
+    except NotPermitted:
+        reason = "not_permitted"
+    except providers.ModelUnavailable:
+        reason = "model_unavailable"
+    except TimeoutError:
+        reason = "timeout"
+    except asyncio.CancelledError:  # the worker is told to stop
+        with suppress(TurnEnded):
+            await _end(organization_id, reply_id, Message.Status.INTERRUPTED, "interrupted")
+        raise
+    except Exception:
+        # The client is told that it failed, the log why.
+        logger.exception("The turn of the reply %s failed.", reply_id)
+    await _end(organization_id, reply_id, status, reason, last)
+
+
+async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
+    await in_block(organization_id, events.end, reply_id, *how)
+
+
+def _load(reply_id: UUID) -> Turn:
+    reply = Message.objects.select_related("conversation", "reply_to", "agent_version").get(
+        pk=reply_id
+    )
+    conversation, version = reply.conversation, reply.agent_version
+    user = _asking_user(conversation.user_id)
+    if not conversation.may_be_continued_by(user):
+        raise NotPermitted
+    return Turn(
+        organization_id=reply.organization_id,
+        reply_id=reply.pk,
+        user_id=user.pk,
+        project_id=conversation.project_id,
+        question=reply.reply_to.content,
+        model_name=version.model_name,
+        system_prompt=version.system_prompt,
+        temperature=version.temperature,
+        max_tokens=version.max_tokens,
+    )
+
+
+def _asking_user(user_id: UUID) -> User:
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise NotPermitted
+    return user
+
+
+async def _answer(turn: Turn) -> tuple[str, list[Event]]:
+    """Let the model answer; return why it finished, and the events that are not kept yet."""
+    provider = providers.provider_of(turn.model_name)
+    vector = await asyncio.to_thread(embed_query, turn.question)
+    passages = await in_block(turn.organization_id, _search, turn, vector, read_only=True)
+    request = Request(
+        question=turn.question,
+        passages=passages,
+        model_name=turn.model_name,
+        system_prompt=turn.system_prompt,
+        temperature=turn.temperature,
+        max_tokens=turn.max_tokens,
+    )
+    reason = "stop"
+    async with aclosing(in_batches(provider(request), every=WRITE_EVERY_SECONDS)) as batches:
+        async for answers, is_last in batches:
+            reason = next((a.reason for a in answers if isinstance(a, Finished)), reason)
+            found = _as_events(answers)
+            if is_last:
+                return reason, found
+            if found:
+                await in_block(turn.organization_id, events.append, turn.reply_id, found)
+    raise AssertionError("unreachable: the last batch is always told")
+
+
+def _search(turn: Turn, vector: np.ndarray) -> list[Hit]:
+    """The passages of documents that the asking user may read."""
+    project = Project.objects.filter(pk=turn.project_id).first()
+    if project is None:
+        raise NotPermitted
+    return search(
+        user=_asking_user(turn.user_id),
+        query=turn.question,
+        vector=vector,
+        top_k=PASSAGES,
+        project=project,
+    )
+
+
+def _as_events(answers: list[AnswerEvent]) -> list[Event]:
+    """Translate what a provider says; neighbouring pieces of text become one event."""
+    found: list[Event] = []
+    for answer in answers:
+        match answer:
+            case TextDelta(text):
+                text = text.replace("\x00", "")  # PostgreSQL's text cannot hold it
+                if found and found[-1][0] == Kind.TEXT:
+                    text = found.pop()[1]["text"] + text
+                found.append((Kind.TEXT, {"text": text}))
+            case CitationFound():
+                found.append((Kind.CITATION, _citation(answer)))
+            case Usage(input_tokens, output_tokens):
+                usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+                found.append((Kind.USAGE, usage))
+    return found
+
+
+def _citation(found: CitationFound) -> dict[str, object]:
+    passage = found.passage
+    if not found.quote or found.quote not in passage.content:
+        raise ValueError(f"Citation {found.number} does not quote its passage exactly.")
+    return {
+        "number": found.number,
+        "document": str(passage.document_id),
+        "filename": passage.filename,
+        "chunk": str(passage.chunk_id),
+        "page": passage.page,
+        "quote": found.quote,
+    }

@@ -1,0 +1,53 @@
+"""Turns as jobs, and what makes sure that none is forgotten."""
+
+from uuid import UUID
+
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from agents.runtime import turn
+from common import jobs
+
+QUEUE = "turns"
+SWEPT_AT_ONCE = 1_000
+
+
+@app.task(queue=QUEUE)
+async def run_turn(*, organization_id: str, reply_id: str) -> None:
+    """Answer a pending reply. One that has ended stays; one that a lost worker began ends."""
+    await turn.run(UUID(organization_id), UUID(reply_id))
+
+
+def queue_turn(organization_id: UUID, reply_id: UUID) -> bool:
+    """Queue the turn of a reply with the caller's transaction, unless it is queued already."""
+    return jobs.defer(
+        run_turn,
+        queueing_lock=f"turn:{reply_id}",
+        organization_id=str(organization_id),
+        reply_id=str(reply_id),
+    )
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queue=QUEUE, queueing_lock="agents.retry", priority=jobs.MAINTENANCE_PRIORITY)
+async def retry_stalled_turns(timestamp: int) -> None:
+    """Take up again what a worker was doing when it died."""
+    await jobs.retry_stalled(QUEUE)
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(queue=QUEUE, queueing_lock="agents.sweep", priority=jobs.MAINTENANCE_PRIORITY)
+def queue_lost_turns(timestamp: int) -> int:
+    """Queue the pending replies without a job: restored, loaded, or their job failed. Return how
+    many."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM agents_find_lost_replies(%s)", [SWEPT_AT_ONCE])
+        lost = cursor.fetchall()
+    return sum(queue_turn(*ids) for ids in lost)
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(queue=QUEUE, queueing_lock="agents.tidy", priority=jobs.MAINTENANCE_PRIORITY)
+async def remove_old_jobs(timestamp: int) -> None:
+    """Forget jobs that failed long ago."""
+    await jobs.remove_old_jobs(QUEUE)
