@@ -41,11 +41,7 @@ class RoleBackend(BaseBackend):
         if user_obj.is_platform_staff:
             return platform_permissions()
         if not hasattr(user_obj, "_role_permissions"):
-            user_obj._role_permissions = set(
-                RolePermission.objects.filter(role__user_roles__user_id=user_obj.pk).values_list(
-                    "permission__name", flat=True
-                )
-            )
+            user_obj._role_permissions = _held_by(user_obj)
         return user_obj._role_permissions
 
     def has_perm(self, user_obj, perm, obj=None):
@@ -53,3 +49,11 @@ class RoleBackend(BaseBackend):
 
     def has_module_perms(self, user_obj, app_label):
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions(user_obj))
+
+
+def _held_by(user):
+    """The permissions of a member's roles; a token with scopes narrows them to these."""
+    rights = RolePermission.objects.filter(role__user_roles__user_id=user.pk)
+    held = set(rights.values_list("permission__name", flat=True))
+    scopes = getattr(user, "token_scopes", None)
+    return held & set(scopes) if scopes else held

@@ -15,8 +15,9 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Model
 
-from common.logins import APP
+from common.logins import APP, PLATFORM
 
 PLATFORM_ALIAS = "platform"
 SETTING = "app.organization_id"
@@ -108,23 +109,37 @@ def refuse_without_organization(
 ) -> Any:
     """An execute wrapper: the application raises rather than ask for tenant rows as nobody."""
     connection = context["connection"]
-    if connection.settings_dict["USER"] != APP:
+    if _knows_for_whom(connection):
         return execute(sql, params, many, context)
-    bound = bound_organization_id(connection)
-    if bound is None or bound != _organization_id.get():
-        text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
-        if table := _tenant_tables().search(text):
-            raise NoOrganization(
-                f"{table[0]} holds rows of organizations: open tenants.context.acting_for() "
-                "around the query, in the same thread."
-            )
+    if table := _tenant_tables().search(_text(sql, connection)):
+        raise NoOrganization(
+            f"{table[0]} holds rows of organizations: open tenants.context.acting_for() "
+            "around the query, in the same thread."
+        )
     return execute(sql, params, many, context)
 
 
+def _knows_for_whom(connection: Any) -> bool:
+    login = connection.settings_dict["USER"]
+    if login == APP:
+        bound = bound_organization_id(connection)
+        return bound is not None and bound == _organization_id.get()
+    return login != PLATFORM or _as_platform.get()
+
+
+def _text(sql: Any, connection: Any) -> str:
+    if isinstance(sql, bytes):
+        return sql.decode()
+    return sql if isinstance(sql, str) else sql.as_string(connection.connection)
+
+
 def install_guard(*, connection: Any, **kwargs: Any) -> None:
-    """Guard every connection; the guard itself looks whose it is."""
+    """Guard every connection; the guard itself looks whose it is.
+
+    It comes first: leaving `connection.execute_wrapper()` takes the last one away.
+    """
     if refuse_without_organization not in connection.execute_wrappers:
-        connection.execute_wrappers.append(refuse_without_organization)
+        connection.execute_wrappers.insert(0, refuse_without_organization)
 
 
 @cache
@@ -136,12 +151,15 @@ def _tenant_tables() -> re.Pattern[str]:
         or model._meta.label == "tenants.Organization"
     )
     longest_first = sorted(tables, key=len, reverse=True)
-    return re.compile(rf"\b(?:{'|'.join(longest_first)})\b")
+    return re.compile(rf"\b(?:{'|'.join(longest_first)})\b", re.IGNORECASE)
 
 
 def _id_of(organization: Any) -> UUID:
-    value = getattr(organization, "pk", organization)
-    return value if isinstance(value, UUID) else UUID(str(value))
+    if isinstance(organization, Model):
+        if organization._meta.label != "tenants.Organization":
+            raise TypeError(f"{organization!r} is no organization, nor the id of one.")
+        return organization.pk
+    return organization if isinstance(organization, UUID) else UUID(str(organization))
 
 
 def _execute(connection: Any, sql: str) -> None:

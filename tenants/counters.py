@@ -12,7 +12,9 @@ from uuid import UUID
 from django.apps import apps
 from django.db import models
 from django.db.models import F, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
+
+from common.models import Entity
 
 
 class QuotaExceeded(Exception):
@@ -32,7 +34,7 @@ class QuotaExceeded(Exception):
 class Counter:
     """`holder.field` is `total` over the `source` rows whose `key` is the holder's primary key.
 
-    `depends` are further models whose deletion changes what the source shows.
+    `ends` are foreign keys of the source: it does not count once a row at one of them is deleted.
     """
 
     holder: str
@@ -40,13 +42,24 @@ class Counter:
     source: str
     key: str
     total: models.Aggregate
-    depends: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
 
-    def holder_model(self) -> type[models.Model]:
+    def holder_model(self) -> Any:
         return apps.get_model(self.holder)
 
-    def labels(self) -> set[str]:
-        return {self.source, *self.depends}
+    def source_model(self) -> Any:
+        return apps.get_model(self.source)
+
+    def causes(self) -> dict[Any, str]:
+        """The models whose deletion changes it, and how the source names their rows."""
+        fields = {name: self.source_model()._meta.get_field(name) for name in self.ends}
+        return {self.source_model(): "pk"} | {
+            field.related_model: name for name, field in fields.items()
+        }
+
+    def holders(self, organization_id: UUID) -> Any:
+        """Those of an organization, less the deleted ones, which are counted when they come back."""
+        return _living(self.holder_model()).filter(organization_id=organization_id)
 
 
 COUNTERS = [
@@ -66,14 +79,15 @@ COUNTERS = [
         "tenants.ProjectMember",
         "project_id",
         models.Count("pk"),
-        depends=("tenants.User",),
+        ends=("project", "user"),
     ),
 ]
 
 _LIMITS: dict[str, Any] = {
     "users": F("max_users"),
     "projects": F("max_projects"),
-    "storage_bytes": F("max_storage_gb") * Value(10**9, output_field=models.BigIntegerField()),
+    # PostgreSQL multiplies integers as integers, of which 3 GB are too many.
+    "storage_bytes": Cast("max_storage_gb", models.BigIntegerField()) * Value(10**9),
 }
 
 
@@ -110,42 +124,69 @@ def add(holder: models.Model, field: str, amount: int) -> None:
     setattr(holder, field, getattr(holder, field) + amount)
 
 
-def recount(
-    organization_id: UUID | None, *, sources: Iterable[type[models.Model]], claim: bool = False
-) -> None:
-    """Set what depends on `sources` to what it is. With `claim`, refuse to pass a quota.
+def queue_up(organization_id: UUID | None, causes: Iterable[Any]) -> None:
+    """Wait for one's turn to change an organization's usage, when a change of `causes` does.
 
-    The holders are locked first: the statement after that sees all that others have committed.
+    Whoever changes several counters begins with this one: nobody waits for anybody in a circle.
     """
-    if organization_id is None:
-        return
-    labels = {source._meta.label for source in sources}
+    usage = apps.get_model("tenants.OrganizationUsage")
+    if any(c.holder_model() is usage and c.causes().keys() & set(causes) for c in COUNTERS):
+        list(_usage(organization_id).select_for_update().values_list("pk"))
+
+
+def holders_of(rows: dict[Any, list[Any]], *, restored: bool = False) -> dict[Counter, set[Any]]:
+    """Find whose counters change with these rows: for each counter the holders' primary keys.
+
+    `rows` are querysets by model. Deleted holders are left out, unless they come back, too.
+    """
+    found = {}
     for counter in COUNTERS:
-        if labels & counter.labels():
-            _recount(counter, organization_id)
+        keys = set()
+        for model, name in counter.causes().items():
+            for query in rows.get(model, ()):
+                counted = counter.source_model()._base_manager.filter(
+                    **{f"{name}__in": query.values("pk")}
+                )
+                keys |= set(counted.order_by().values_list(counter.key, flat=True).distinct())
+        if keys and not restored:
+            keys = set(
+                _living(counter.holder_model()).filter(pk__in=keys).values_list("pk", flat=True)
+            )
+        if keys:
+            found[counter] = keys
+    return found
+
+
+def recount(
+    organization_id: UUID | None, holders: dict[Counter, set[Any]], *, claim: bool = False
+) -> None:
+    """Set counters to what they are. With `claim`, refuse to let one grow past its quota."""
+    before = _usage(organization_id).values().first() or {}
+    for counter, keys in holders.items():
+        _recount(counter.holder_model()._base_manager.filter(pk__in=keys), counter)
     if claim:
-        _refuse_overuse(organization_id)
+        _refuse_growth(organization_id, before)
 
 
 def recount_all(organization_id: UUID) -> None:
     """Set every counter of an organization to what it is."""
     for counter in COUNTERS:
-        _recount(counter, organization_id)
+        _recount(counter.holders(organization_id), counter)
 
 
 def drift(counter: Counter, organization_id: UUID) -> Any:
     """The holders whose counter is wrong: (primary key, what it says, what it should say)."""
-    holders = counter.holder_model()._base_manager.filter(organization_id=organization_id)
     return (
-        holders.annotate(actual=actual(counter))
+        counter.holders(organization_id)
+        .annotate(actual=actual(counter))
         .exclude(**{counter.field: F("actual")})
         .order_by("pk")
         .values_list("pk", counter.field, "actual")
     )
 
 
-def _recount(counter: Counter, organization_id: UUID) -> None:
-    holders = counter.holder_model()._base_manager.filter(organization_id=organization_id)
+def _recount(holders: Any, counter: Counter) -> None:
+    """Lock the holders first: the statement after that sees all that others have committed."""
     list(holders.select_for_update().order_by("pk").values_list("pk"))
     holders.exclude(**{counter.field: actual(counter)}).update(**{counter.field: actual(counter)})
 
@@ -162,13 +203,20 @@ def actual(counter: Counter) -> Coalesce:
     return Coalesce(Subquery(total), 0, output_field=models.BigIntegerField())
 
 
-def _refuse_overuse(organization_id: UUID) -> None:
-    usage = _usage(organization_id).values().get()
+def _refuse_growth(organization_id: UUID | None, before: dict[str, Any]) -> None:
+    after = _usage(organization_id).values().first() or {}
     limits: Any = apps.get_model("tenants.Organization")._base_manager.filter(pk=organization_id)
-    for quota, limit in limits.values(**_LIMITS).get().items():
-        if usage[quota] > limit:
-            raise QuotaExceeded(quota, limit=limit, used=usage[quota], asked=0)
+    found = limits.values_list(*_LIMITS.values()).first()
+    for quota, limit in zip(_LIMITS, found or (), strict=False):
+        grown = after[quota] - before[quota]
+        if grown > 0 and after[quota] > limit:
+            raise QuotaExceeded(quota, limit=limit, used=before[quota], asked=grown)
 
 
-def _usage(organization_id: UUID) -> Any:
+def _living(model: Any) -> Any:
+    rows = model._base_manager.all()
+    return rows.filter(is_deleted=False) if issubclass(model, Entity) else rows
+
+
+def _usage(organization_id: UUID | None) -> Any:
     return apps.get_model("tenants.OrganizationUsage").objects.filter(pk=organization_id)

@@ -5,12 +5,16 @@ the same `deletion_id`. Platform staff cannot reach content: when they delete a 
 what these hold stays as it is, out of everybody's reach with its parent, until it is purged with it.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, router, transaction
+from django.db.models import Field, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
+from psycopg.errors import UniqueViolation
 
 from common.ids import uuid7
 from common.models import Entity
@@ -18,56 +22,122 @@ from tenants import counters
 from tenants.context import is_acting_as_platform
 from tenants.control_plane import platform_models
 
+LIVING = {"is_deleted": False, "deleted_at": None, "deletion_id": None}
+
+Rows = dict[type[Entity], list[QuerySet]]  # rows of several models, by one query or more each
+
 
 class RestoreConflict(Exception):
     """A living row has taken what the deleted one needs (a unique value), or its parent is gone."""
 
 
-def delete(row: Entity) -> UUID:
-    """Delete a row and all that belongs to it; return the id of the deletion."""
-    deletion_id = uuid7()
-    gone = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": deletion_id}
+def delete(row: Any) -> UUID:
+    """Delete a row and all that belongs to it; return the id of the deletion.
+
+    One that was deleted before stays as it is.
+    """
+    state = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": uuid7()}
     with transaction.atomic(using=_alias(row)):
-        type(row)._base_manager.filter(pk=row.pk, is_deleted=False).update(**gone)
-        touched = {type(row)}
-        while changed := _delete_children(touched, gone):
-            touched |= changed
-        counters.recount(_organization_id(row), sources=touched)
-    for field, value in gone.items():
-        setattr(row, field, value)
-    return deletion_id
+        counters.queue_up(_organization_id(row), _reachable(type(row)))
+        itself = type(row)._base_manager.filter(pk=row.pk)
+        if itself.filter(is_deleted=False).update(**state):
+            taken: Rows = defaultdict(list, {type(row): [itself]})
+            _take_belongings(itself, state, taken)
+            counters.recount(_organization_id(row), counters.holders_of(taken))
+        else:
+            state = itself.values(*LIVING).get()
+            if not state["is_deleted"]:
+                raise PermissionDenied(f"{row} cannot be deleted from here.")
+    _set(row, state)
+    return row.deletion_id
 
 
-def _delete_children(parents: set[type[Entity]], gone: dict[str, Any]) -> set[type[Entity]]:
-    """Delete the living children of what this deletion took; return their models."""
-    changed = set()
-    for parent in parents:
-        for child, field in _belongings(parent):
-            taken = {f"{field}__deletion_id": gone["deletion_id"], "is_deleted": False}
-            if child._base_manager.filter(**taken).update(**gone):
-                changed.add(child)
-    return changed
+def restore(row: Any) -> None:
+    """Bring back all that went in the deletion that took this row, or raise RestoreConflict.
 
-
-def restore(row: Entity) -> None:
-    """Bring back all that went in the deletion that took this row, or raise RestoreConflict."""
-    if not row.is_deleted:
-        return
-    living = {"is_deleted": False, "deleted_at": None, "deletion_id": None}
+    What belongs to a row of another deletion, too, is left to that one, and comes back with it.
+    """
     try:
         with transaction.atomic(using=_alias(row)):
             models = _reachable(type(row))
-            for model in models:
-                model._base_manager.filter(deletion_id=row.deletion_id).update(**living)
-            if parent := _deleted_parent(row):
-                raise RestoreConflict(f"Restore {parent} first: {row} belongs to it.")
-            counters.recount(_organization_id(row), sources=models, claim=True)
+            counters.queue_up(_organization_id(row), models)
+            itself = type(row)._base_manager.select_for_update().get(pk=row.pk)
+            if itself.is_deleted:
+                _restore(itself, models)
     except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
         raise RestoreConflict(
             f"{row} cannot come back: another has its name or address by now."
         ) from error
-    for field, value in living.items():
-        setattr(row, field, value)
+    _set(row, LIVING)
+
+
+def what_goes_with(rows: Iterable[Any]) -> Iterator[tuple[type[Entity], int]]:
+    """Count, model by model, what a deletion of these rows (of one model) would take along."""
+    rows = list(rows)
+    if not rows:
+        return
+    found: Rows = defaultdict(list)
+    _find_belongings(type(rows[0])._base_manager.filter(pk__in=[row.pk for row in rows]), found)
+    for model, queries in found.items():
+        either = Q()
+        for query in queries:
+            either |= Q(pk__in=query.values("pk"))
+        others = model._base_manager.filter(either)
+        if model is type(rows[0]):
+            others = others.exclude(pk__in=[row.pk for row in rows])
+        yield model, others.count()
+
+
+def _take_belongings(parents: QuerySet, gone: dict[str, Any], taken: Rows) -> None:
+    """Delete the living children of rows that were just deleted, and theirs, and note them."""
+    for child, field in _belongings(parents.model):
+        children = child._base_manager.filter(**{f"{field}__in": parents.values("pk")})
+        if children.filter(is_deleted=False).update(**gone):
+            gone_children = children.filter(deletion_id=gone["deletion_id"])
+            taken[child].append(gone_children)
+            _take_belongings(gone_children, gone, taken)
+
+
+def _find_belongings(parents: QuerySet, found: Rows) -> None:
+    for child, field in _belongings(parents.model):
+        children = child._base_manager.filter(
+            **{f"{field}__in": parents.values("pk")}, is_deleted=False
+        )
+        if children.exists():
+            found[child].append(children)
+            _find_belongings(children, found)
+
+
+def _restore(row: Any, models: set[type[Entity]]) -> None:
+    for parent in _parents_of(type(row)):
+        parents = parent.related_model._base_manager.filter(pk=getattr(row, parent.attname))
+        if deleted := parents.filter(is_deleted=True).first():
+            raise RestoreConflict(f"Restore {deleted} first: {row} belongs to it.")
+    while any([_leave_to_other_deletions(model, row.deletion_id) for model in models]):
+        pass
+    taken: Rows = {
+        model: [model._base_manager.filter(deletion_id=row.deletion_id)] for model in models
+    }
+    holders = counters.holders_of(taken, restored=True)
+    for model in models:
+        model._base_manager.filter(deletion_id=row.deletion_id).update(**LIVING)
+    counters.recount(_organization_id(row), holders, claim=True)
+
+
+def _leave_to_other_deletions(model: type[Entity], deletion_id: UUID) -> int:
+    """Hand over to another deletion what has a parent in it; return how many rows that were."""
+    moved = 0
+    for field in _parents_of(model):
+        others = field.related_model._base_manager.filter(is_deleted=True)
+        others = others.exclude(deletion_id=deletion_id)
+        rows = model._base_manager.filter(
+            **{f"{field.name}__in": others.values("pk")}, deletion_id=deletion_id
+        )
+        parent = others.filter(pk=OuterRef(field.attname))
+        moved += rows.update(deletion_id=Subquery(parent.values("deletion_id")))
+    return moved
 
 
 def _reachable(model: type[Entity]) -> set[type[Entity]]:
@@ -94,18 +164,23 @@ def _belongings(model: Any) -> Iterator[tuple[type[Entity], str]]:
             yield relation.related_model, relation.field.name
 
 
-def _deleted_parent(row: Any) -> Any:
-    for field in row._meta.fields:
-        if field.many_to_one and field.remote_field.on_delete.__name__ == "CASCADE":
-            if not issubclass(field.related_model, Entity):
-                continue
-            parents = field.related_model._base_manager.filter(pk=getattr(row, field.attname))
-            if parent := parents.filter(is_deleted=True).first():
-                return parent
-    return None
+def _parents_of(model: Any) -> list[Field]:
+    """The foreign keys of a model that say what its rows belong to."""
+    return [
+        field
+        for field in model._meta.fields
+        if field.many_to_one
+        and field.remote_field.on_delete.__name__ == "CASCADE"
+        and issubclass(field.related_model, Entity)
+    ]
 
 
-def _alias(row: Entity) -> str:
+def _set(row: Any, state: dict[str, Any]) -> None:
+    for field, value in state.items():
+        setattr(row, field, value)
+
+
+def _alias(row: Any) -> str:
     return router.db_for_write(type(row), instance=row)
 
 

@@ -60,11 +60,11 @@ class OrganizationField(models.ForeignKey):
         return "%s"
 
 
-class TenantForeignKey(models.ForeignKey):
-    """A foreign key to a row of the same organization; each join through it says so.
+class _Reference(models.ForeignKey):
+    """A foreign key that the database holds by a `CompositeForeignKey` in `Meta.constraints`.
 
-    The database holds it by a `CompositeForeignKey` in `Meta.constraints`, because a plain foreign
-    key accepts another organization's row. Indexes on it begin with the organization, in `Meta`.
+    A plain one would accept another organization's row. Indexes on it begin with the organization,
+    in `Meta`.
     """
 
     def __init__(self, to: Any, on_delete: Any, **kwargs: Any):
@@ -81,8 +81,36 @@ class TenantForeignKey(models.ForeignKey):
                 kwargs.pop(option, None)
         return name, path, args, kwargs
 
-    def get_extra_restriction(self, alias: str, related_alias: str) -> Any:
-        """Return `parent.organization_id = child.organization_id` for the join's ON clause."""
-        parent: Any = self.remote_field.model._meta.get_field("organization")
+    def _organization_of(self, alias: str) -> Col:
         child: Any = self.model._meta.get_field("organization")
-        return Exact(Col(alias, parent), Col(related_alias, child))
+        return Col(alias, child)
+
+
+class TenantForeignKey(_Reference):
+    """A foreign key to a row of the same organization; each join through it says so."""
+
+    def get_extra_restriction(self, alias: str | None, related_alias: str) -> Any:
+        """Return `parent.organization_id = child.organization_id` for the join's ON clause.
+
+        `exclude()` over many rows leaves the parent out of its subquery (`alias` is None).
+        """
+        if alias is None:
+            return Exact(self._organization_of(related_alias), CurrentOrganization())
+        parent: Any = self.remote_field.model._meta.get_field("organization")
+        return Exact(Col(alias, parent), self._organization_of(related_alias))
+
+
+class TenantOneToOneField(TenantForeignKey, models.OneToOneField):
+    """A one-to-one relation to a row of the same organization."""
+
+
+class SharedForeignKey(_Reference):
+    """A foreign key from an organization's row to one that may be the platform's.
+
+    The two organizations may differ, so a join names the one acted for instead.
+    """
+
+    def get_extra_restriction(self, alias: str | None, related_alias: str) -> Any:
+        if current_organization_id() is None:
+            return None
+        return Exact(self._organization_of(related_alias), CurrentOrganization())

@@ -4,6 +4,7 @@ Row level security hides everybody until an organization is set; these four func
 way to learn which one to set. They answer for living, active people of active organizations only.
 """
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -23,11 +24,14 @@ def find_by_id(user_id: UUID) -> User | None:
 
 
 def find_by_token(digest: str) -> User | None:
-    """The person of an unexpired token, with its `token_id` and `token_scopes`."""
-    return _first_user(
+    """The person of an unexpired token, with its `token_id` and `token_scopes` (a list)."""
+    user = _first_user(
         "SELECT (found.person).*, token_id, token_scopes FROM tenants_find_token(%s) AS found",
         digest,
     )
+    if user is not None:
+        user.token_scopes = json.loads(user.token_scopes)  # a raw query leaves JSON as text
+    return user
 
 
 def find_organization(slug: str) -> UUID | None:

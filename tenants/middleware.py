@@ -25,6 +25,8 @@ class OrganizationMiddleware(AuthenticationMiddleware):
     rolled back.
     """
 
+    async_capable = False  # a transaction belongs to one thread, from here to the view and back
+
     def __call__(self, request: Any) -> Any:
         request.token = None
         request.bearer_refused = False

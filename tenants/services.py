@@ -3,7 +3,16 @@
 from django.db import router, transaction
 
 from tenants import counters
-from tenants.models import Organization, OrganizationUsage, Project, ProjectMember, User, UserRole
+from tenants.models import (
+    Organization,
+    OrganizationUsage,
+    Project,
+    ProjectMember,
+    Role,
+    RolePermission,
+    User,
+    UserRole,
+)
 
 
 def create_organization(*, name, slug, **fields):
@@ -25,6 +34,32 @@ def create_user(*, organization, username, email, password=None, roles=(), **fie
             UserRole(organization_id=organization.pk, user=user, role=role) for role in roles
         )
     return user
+
+
+def set_roles(*, user, roles):
+    """Let a member have these roles and no others. Who may give which: `tenants.delegation`."""
+    with _transaction(User):
+        held = UserRole.all_objects.filter(user=user)
+        held.exclude(role__in=roles).delete()
+        kept = set(held.values_list("role_id", flat=True))
+        UserRole.objects.bulk_create(
+            UserRole(organization_id=user.organization_id, user=user, role=role)
+            for role in roles
+            if role.pk not in kept
+        )
+
+
+def set_permissions(*, role, permissions):
+    """Let a role hold these permissions and no others. Who may add which: `tenants.delegation`."""
+    with _transaction(Role):
+        held = RolePermission.all_objects.filter(role=role)
+        held.exclude(permission__in=permissions).delete()
+        kept = set(held.values_list("permission_id", flat=True))
+        RolePermission.objects.bulk_create(
+            RolePermission(organization_id=role.organization_id, role=role, permission=permission)
+            for permission in permissions
+            if permission.pk not in kept
+        )
 
 
 def create_project(*, organization_id, by=None, **fields):

@@ -492,9 +492,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "role",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
+                    tenants.fields.SharedForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="user_roles",
                         to="tenants.role",

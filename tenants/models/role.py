@@ -6,7 +6,12 @@ from django.db.models.functions import Coalesce
 
 from common.ids import uuid7
 from common.models import Entity
-from tenants.fields import CurrentOrganization, OrganizationField, TenantForeignKey
+from tenants.fields import (
+    CurrentOrganization,
+    OrganizationField,
+    SharedForeignKey,
+    TenantForeignKey,
+)
 from tenants.managers import AllManager, LinkManager, LivingManager, OrganizationManager
 from tenants.models.base import ControlPlaneLink
 from tenants.permissions import Permissions
@@ -162,9 +167,7 @@ class UserRole(ControlPlaneLink):
     ends = ("user", "role")
 
     user = TenantForeignKey("tenants.User", models.CASCADE, related_name="user_roles")
-    role = models.ForeignKey(
-        Role, models.CASCADE, db_constraint=False, db_index=False, related_name="user_roles"
-    )
+    role = SharedForeignKey(Role, models.CASCADE, related_name="user_roles")
     role_scope = RoleScopeField(editable=False)
 
     class Meta(ControlPlaneLink.Meta):

@@ -1,0 +1,1 @@
+"""What every API endpoint has in common and that knows no organization."""

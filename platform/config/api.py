@@ -1,0 +1,65 @@
+"""The routes of the API, version 1."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+from rest_framework.routers import APIRootView, DefaultRouter
+from rest_framework_nested.routers import NestedSimpleRouter
+
+from agents.api.views.agents import AgentViewSet, VersionViewSet
+from agents.api.views.conversations import ConversationViewSet, MessageViewSet
+from knowledge.api.views import ChunkViewSet, DocumentViewSet, SearchViewSet
+from tenants.api.views.access import LoginView, LogoutView, MeView
+from tenants.api.views.organization import OrganizationView
+from tenants.api.views.people import PermissionViewSet, RoleViewSet, UserViewSet
+from tenants.api.views.projects import ProjectMemberViewSet, ProjectViewSet
+
+
+class RootView(APIRootView):
+    """Where everything is. The documentation is at `docs/`."""
+
+    permission_classes = [AllowAny]
+    name = "Chancery"
+
+
+class Router(DefaultRouter):
+    APIRootView = RootView
+    include_format_suffixes = False
+
+
+router = Router()
+router.register("users", UserViewSet)
+router.register("roles", RoleViewSet)
+router.register("permissions", PermissionViewSet)
+router.register("projects", ProjectViewSet)
+router.register("agents", AgentViewSet, basename="agent")
+router.register("documents", DocumentViewSet)
+router.register("search", SearchViewSet, basename="search")
+router.register("conversations", ConversationViewSet)
+
+members = NestedSimpleRouter(router, "projects", lookup="project")
+members.register("members", ProjectMemberViewSet, basename="member")
+versions = NestedSimpleRouter(router, "agents", lookup="agent")
+versions.register("versions", VersionViewSet, basename="version")
+chunks = NestedSimpleRouter(router, "documents", lookup="document")
+chunks.register("chunks", ChunkViewSet, basename="chunk")
+messages = NestedSimpleRouter(router, "conversations", lookup="conversation")
+messages.register("messages", MessageViewSet, basename="message")
+
+urlpatterns = [
+    path("auth/login/", LoginView.as_view(), name="login"),
+    path("auth/logout/", LogoutView.as_view(), name="logout"),
+    path("me/", MeView.as_view(), name="me"),
+    path(
+        "organization/",
+        OrganizationView.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="organization",
+    ),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    *router.urls,
+    *members.urls,
+    *versions.urls,
+    *chunks.urls,
+    *messages.urls,
+]

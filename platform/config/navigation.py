@@ -1,0 +1,61 @@
+"""What the admin's sidebar and its first page list, for those who may see it."""
+
+from django.apps import apps
+from django.contrib import admin
+from django.urls import reverse
+
+# (section, [(title, model, icon of Material Symbols), …])
+SECTIONS = [
+    ("Organizations", [("Organizations", "tenants.Organization", "domain")]),
+    (
+        "People",
+        [
+            ("People", "tenants.User", "group"),
+            ("Roles", "tenants.Role", "shield_person"),
+            ("Permissions", "tenants.Permission", "rule"),
+            ("Access tokens", "tenants.AccessToken", "key"),
+        ],
+    ),
+    ("Projects", [("Projects", "tenants.Project", "folder_shared")]),
+    (
+        "Agents",
+        [
+            ("Agents", "agents.AgentConfig", "smart_toy"),
+            ("Published versions", "agents.AgentVersion", "published_with_changes"),
+        ],
+    ),
+    ("Knowledge", [("Documents", "knowledge.Document", "description")]),
+    ("Conversations", [("Conversations", "agents.Conversation", "forum")]),
+    ("Jobs", [("Jobs", "procrastinate.ProcrastinateJob", "manufacturing")]),
+]
+
+
+def sections(request):
+    """The sections, as unfold's SIDEBAR wants them; one that would be empty is left out."""
+    found = [
+        {"title": title, "items": [*filter(None, (_item(request, *entry) for entry in entries))]}
+        for title, entries in SECTIONS
+    ]
+    return [section for section in found if section["items"]]
+
+
+def subheader(request):
+    """Under the site's name: whose rows these are."""
+    user = request.user
+    if not user.is_authenticated or not admin.site.has_permission(request):
+        return None
+    return "Platform staff" if user.is_platform_staff else user.organization.name
+
+
+def _item(request, title, label, icon):
+    model = apps.get_model(label)
+    model_admin = admin.site.get_model_admin(model)
+    if not model_admin.has_view_permission(request):
+        return None
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"{name}_changelist"),
+        "add_link": reverse(f"{name}_add") if model_admin.has_add_permission(request) else None,
+    }

@@ -1,0 +1,58 @@
+"""Forms of the admin: they know one organization's rows from another's, and what saving refused."""
+
+import json
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+
+
+class OrganizationForm(forms.ModelForm):
+    """A form for a row of an organization."""
+
+    refusal = None  # the ValidationError that saving ended in, when the form is shown again
+
+    def clean(self):
+        cleaned = super().clean()
+        for name, value in list(self.cleaned_data.items()):
+            if self._is_of_another_organization(name, value):
+                self.add_error(name, "This belongs to another organization.")
+        if self.refusal:
+            self._report(self.refusal)
+        return cleaned
+
+    def _is_of_another_organization(self, name, value):
+        """Only platform staff can choose from more than one; PostgreSQL would refuse the row."""
+        if name == "organization" or not isinstance(self.fields.get(name), forms.ModelChoiceField):
+            return False
+        chosen = self.cleaned_data.get("organization")
+        own = chosen.pk if chosen else self.instance.organization_id
+        rows = value if isinstance(self.fields[name], forms.ModelMultipleChoiceField) else [value]
+        return any(getattr(row, "organization_id", None) not in (None, own) for row in rows)
+
+    def _report(self, refusal):
+        for name, messages in getattr(refusal, "error_dict", {NON_FIELD_ERRORS: refusal}).items():
+            self.add_error(name if name in self.fields else None, messages)
+
+
+class StructureField(forms.JSONField):
+    """JSON of one kind, `dict` or `list`; left empty it is an empty one."""
+
+    default_error_messages = {
+        "dict": 'Write a JSON object, such as {"key": "value"}.',
+        "list": 'Write a JSON list, such as ["one", "two"].',
+        "zero": "PostgreSQL has no character zero.",
+    }
+
+    def __init__(self, *, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def clean(self, value):
+        value = super().clean(value)
+        if value is None:
+            return self.kind()
+        if not isinstance(value, self.kind):
+            raise ValidationError(self.error_messages[self.kind.__name__])
+        if "\\u0000" in json.dumps(value):
+            raise ValidationError(self.error_messages["zero"])
+        return value

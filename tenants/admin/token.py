@@ -1,0 +1,40 @@
+from django.contrib import admin
+
+from tenants import deletion
+from tenants.admin.base import OrganizationAdmin, ReadOnly
+from tenants.models import AccessToken, User
+from tenants.permissions import Permissions
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(ReadOnly, OrganizationAdmin):
+    """Tokens of people: seen and revoked by those who may change people, made over the API."""
+
+    governed_by = User
+    list_display = ["prefix", "name", "user", "expires_at", "created_at"]
+    list_select_related = ["user"]
+    list_filter = ["expires_at"]
+    search_fields = ["prefix", "user__username", "user__email"]
+    ordering = ["-created_at", "-id"]
+    fieldsets = [
+        (None, {"fields": ["user", "name", "prefix", "scopes", "expires_at", "created_at"]})
+    ]
+    actions = ["revoke"]
+
+    def has_view_permission(self, request, obj=None):
+        return request.user.has_perm(Permissions.USERS_CHANGE)
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.has_perm(Permissions.USERS_CHANGE)
+
+    def get_actions(self, request):
+        """Revoking says better than deleting what happens."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.action(description="Revoke", permissions=["delete"])
+    def revoke(self, request, queryset):
+        for token in queryset:
+            deletion.delete(token)
+        self.message_user(request, f"Revoked {len(queryset)} tokens.")

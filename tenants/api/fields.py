@@ -1,0 +1,25 @@
+"""References to other rows: an id that the caller cannot see is as unknown as one made up."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+
+class ReferenceField(serializers.PrimaryKeyRelatedField):
+    """The id of another row of the organization."""
+
+    default_error_messages = {
+        "does_not_exist": "There is none with this id that you can see.",
+        "incorrect_type": "This must be an id.",
+    }
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(pk_field=serializers.UUIDField(), **kwargs)
+
+
+class VisibleField(ReferenceField):
+    """The id of a row that `visible_to` shows the caller."""
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().visible_to(self.context["request"].user)

@@ -1,0 +1,76 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework import mixins, status
+from rest_framework.response import Response
+
+from tenants import services
+from tenants.api.serializers.projects import ProjectMemberSerializer, ProjectSerializer
+from tenants.api.viewsets import (
+    ChangeMixin,
+    ListMixin,
+    NestedMixin,
+    OrganizationViewSet,
+    SoftDeleteMixin,
+)
+from tenants.models import Project, ProjectMember
+from tenants.permissions import Permissions
+
+
+class ProjectViewSet(
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+):
+    """Projects: those that the caller has joined, or all for those who may see all."""
+
+    queryset = Project.objects.all()
+    serializer_class = ProjectSerializer
+    required_permissions = {
+        "list": Permissions.PROJECTS_VIEW,
+        "retrieve": Permissions.PROJECTS_VIEW,
+        "create": Permissions.PROJECTS_ADD,
+        "partial_update": Permissions.PROJECTS_CHANGE,
+        "destroy": Permissions.PROJECTS_DELETE,
+    }
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return super().get_queryset().visible_to(self.request.user)
+
+    def perform_create(self, serializer: Any) -> None:
+        by = self.request.user
+        serializer.instance = services.create_project(
+            organization_id=by.organization_id, by=by, **serializer.validated_data
+        )
+
+
+class ProjectMemberViewSet(NestedMixin, ListMixin, SoftDeleteMixin, OrganizationViewSet):
+    """Who is in a project, found by the id of the user."""
+
+    queryset = ProjectMember.objects.select_related("user")
+    serializer_class = ProjectMemberSerializer
+    lookup_field = "user_id"
+    parents = Project.objects.all()
+    parent_kwarg = "project_pk"
+    required_permissions = {
+        "list": Permissions.PROJECTS_VIEW,
+        "retrieve": Permissions.PROJECTS_VIEW,
+        "create": Permissions.PROJECTS_CHANGE,
+        "destroy": Permissions.PROJECTS_CHANGE,
+    }
+
+    def get_queryset(self) -> QuerySet[ProjectMember]:
+        return super().get_queryset().filter(project=self.parent)
+
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Let somebody into the project: 201, or 200 when they are in it already."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        serializer.instance, is_new = services.add_member(
+            project=self.parent, user=serializer.validated_data["user"]
+        )
+        answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(serializer.data, status=answer)
+
+    def perform_destroy(self, instance: ProjectMember) -> None:
+        if not services.remove_member(project=self.parent, user=instance.user):
+            raise Http404
