@@ -17,9 +17,7 @@ def main() -> None:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
     except ImportError:
-        sys.exit(
-            "Django is not installed for this Python: run `make install`, then .venv/bin/python manage.py."
-        )
+        sys.exit("This Python has no Django: run `make install`, then .venv/bin/python manage.py.")
     from common.home import InstallationError
 
     try:
@@ -31,7 +29,10 @@ def main() -> None:
 
 
 def choose_login() -> None:
-    """Some commands connect as the database's owner, all others as the application, whatever is inherited."""
+    """Some commands connect as the database's owner, all others as the application.
+
+    What the environment says does not count.
+    """
     from common.logins import connects_as_owner
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"

@@ -100,7 +100,7 @@ def post_message(
     version = _runnable_version(conversation, by)
     try:
         with transaction.atomic():
-            reply = _store_turn(conversation, content, idempotency_key, version)
+            reply: Any = _store_turn(conversation, content, idempotency_key, version)
     except IntegrityError as error:
         constraint = _broken_constraint(error)
         if constraint.startswith("agents_message_one_turn_at_a_time"):

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from pgvector.django import HalfVectorField, VectorField
 
+from knowledge.keys import CoveringKey
 from tenants.fields import OrganizationField, TenantForeignKey, TenantOneToOneField
 from tenants.managers import AllManager, LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
@@ -186,7 +187,8 @@ class Posting(models.Model):
     """
 
     pk = models.CompositePrimaryKey("organization", "lexeme", "chunk")
-    organization = OrganizationField(related_name="+")
+    # Its chunk's key holds the organization; checking it again would cost as much as the row.
+    organization = OrganizationField(related_name="+", db_constraint=False)
     lexeme = models.TextField()
     chunk = TenantForeignKey(DocumentChunk, models.CASCADE, related_name="+")
     document_id = models.UUIDField()
@@ -197,7 +199,13 @@ class Posting(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        constraints = [ROWS, CompositeForeignKey("chunk", name="knowledge_posting_chunk")]
+        constraints = [
+            ROWS,
+            CoveringKey(
+                name="knowledge_posting_key", include=("document_id", "frequency", "length")
+            ),
+            CompositeForeignKey("chunk", name="knowledge_posting_chunk"),
+        ]
         indexes = [
             models.Index(fields=["organization", "chunk"], name="knowledge_posting_by_chunk")
         ]

@@ -15,7 +15,6 @@ from uuid import UUID
 import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Q
 from pgvector import HalfVector
 
 from knowledge.ingestion.clean import clean_text
@@ -30,10 +29,14 @@ Mode = Literal["hybrid", "vector", "text"]
 MAX_QUERY_CHARACTERS = 4_000
 POOL = 100  # passages of each ranking that go into the fused one
 
-# The parts of the statements. Each condition on rows of an organization names it, beside the policy.
-# `corpus` and `rarity` count what is visible alone: a few columns of documents and an index.
-_CORPUS = """
-visible AS MATERIALIZED ({visible}),
+# The parts of the statements. Each condition on an organization's rows names it, beside the policy.
+# Only `visible` is filled in, with what Django makes of a queryset; its values are parameters, too.
+_VISIBLE = """visible AS MATERIALIZED ({visible})"""
+
+# Okapi BM25, k1 = 1.2 and b = 0.75: further occurrences of a word count for less and less, and for
+# less in a passage that is longer than the mean. Scores are rounded (`real`), because the order in
+# which their terms are added up is the planner's.
+_LEXICAL = """
 corpus AS MATERIALIZED (
     SELECT sum(chunk_count)::float8 AS chunks,
         sum(lexeme_count)::float8 / sum(chunk_count) AS mean_length
@@ -41,13 +44,7 @@ corpus AS MATERIALIZED (
 ),
 words AS MATERIALIZED (
     SELECT unnest(tsvector_to_array(to_tsvector(%(configuration)s, %(query)s))) AS lexeme
-)
-"""
-
-# Okapi BM25, k1 = 1.2 and b = 0.75: further occurrences of a word count for less and less, and for
-# less in a passage that is longer than the mean. Rounded (`real`), because the order in which terms
-# are added up is the planner's.
-_LEXICAL = """
+),
 rarity AS MATERIALIZED (
     SELECT words.lexeme, ln(1 + (corpus.chunks - found.chunks + 0.5) / (found.chunks + 0.5)) AS idf
     FROM corpus, words, LATERAL (
@@ -60,8 +57,10 @@ lexical AS MATERIALIZED (
     SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS place
     FROM (
         SELECT posting.chunk_id,
-            sum(rarity.idf * posting.frequency * 2.2::float8 / (posting.frequency + 1.2::float8
-                * (0.25::float8 + 0.75::float8 * posting.length / corpus.mean_length)))::real AS score
+            sum(
+                rarity.idf * 2.2::float8 * posting.frequency
+                / (posting.frequency + 0.3::float8 + 0.9::float8 * posting.length / mean_length)
+            )::real AS score
         FROM corpus, rarity, knowledge_posting posting
         WHERE posting.organization_id = %(organization)s AND posting.lexeme = rarity.lexeme
             AND posting.document_id IN (SELECT id FROM visible)
@@ -69,8 +68,7 @@ lexical AS MATERIALIZED (
         ORDER BY score DESC, posting.chunk_id
         LIMIT %(pool)s
     ) best
-)
-"""
+)"""
 
 # The vectors are of unit length, so the negative inner product orders as the cosine does.
 _NEAREST = """
@@ -84,22 +82,19 @@ nearest AS MATERIALIZED (
         ORDER BY distance, chunk_id
         LIMIT %(pool)s
     ) best
-)
-"""
+)"""
 
+_BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
+_BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
 # Reciprocal rank fusion with its usual constant.
-_FUSED = """
+_BY_BOTH = """
+ranking AS (
     SELECT chunk_id, lexical.score AS lexical,
         coalesce(1.0 / (60 + lexical.place), 0) + coalesce(1.0 / (60 + nearest.place), 0) AS score
     FROM lexical FULL JOIN nearest USING (chunk_id)
-"""
-_RANKINGS = {
-    "hybrid": f"{_CORPUS}, {_LEXICAL}, {_NEAREST}, ranking AS ({_FUSED})",
-    "text": f"{_CORPUS}, {_LEXICAL}, ranking AS (SELECT chunk_id, score AS lexical, score FROM lexical)",
-    "vector": f"{_CORPUS}, {_NEAREST}, ranking AS (SELECT chunk_id, NULL::real AS lexical, score FROM nearest)",
-}
+)"""
+
 _HITS = """
-WITH {ranking}
 SELECT visible.id, visible.filename, visible.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
     best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8
@@ -113,10 +108,19 @@ LEFT JOIN knowledge_chunkembedding embedding
 ORDER BY best.score DESC, best.chunk_id
 """
 
+_STATEMENTS = {
+    mode: "WITH " + ",".join([_VISIBLE, *parts]) + _HITS
+    for mode, parts in {
+        "hybrid": [_LEXICAL, _NEAREST, _BY_BOTH],
+        "vector": [_NEAREST, _BY_MEANING],
+        "text": [_LEXICAL, _BY_WORDS],
+    }.items()
+}
+
 
 @dataclass(frozen=True)
 class SearchFilters:
-    """What else must hold for a document: None asks nothing. `metadata` must be contained in its."""
+    """What must hold for a document; None asks nothing. `metadata` must be contained in its own."""
 
     document: Sequence[UUID] | None = None
     file_type: Sequence[str] | None = None
@@ -187,7 +191,6 @@ def search(
         return []
     if mode != "text" and vector is None:
         raise ValueError(f"The mode {mode} needs the vector of the query.")
-    statement = _HITS.format(ranking=_RANKINGS[mode].format(visible=visible))
     parameters |= {
         "organization": current_organization_id(),
         "configuration": TEXT_SEARCH_CONFIGURATION,
@@ -198,7 +201,7 @@ def search(
         "top_k": top_k,
     }
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(_STATEMENTS[mode].format(visible=visible), parameters)
         return [Hit(*row) for row in cursor.fetchall()]
 
 

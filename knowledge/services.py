@@ -73,7 +73,10 @@ def upload_document(
 
 @transaction.atomic
 def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
-    """Have documents read anew, as if just uploaded; return how many. Until then none finds them."""
+    """Have documents read anew, as if just uploaded; return how many.
+
+    Until they are read, a search does not find them.
+    """
     ids = [document.pk for document in documents]
     asked = Document.objects.filter(pk__in=ids)
     again = list(asked.select_for_update(no_key=True).values_list("organization_id", "pk"))

@@ -27,7 +27,7 @@ def ingest_document(
 
 
 def queue_ingestion(organization_id: UUID, document_id: UUID) -> bool:
-    """Queue the reading of a document with the caller's transaction, unless it is queued already."""
+    """Queue the reading of a document in the caller's transaction; False when it is queued."""
     return jobs.defer(
         ingest_document,
         queueing_lock=f"ingest:{document_id}",

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from knowledge.ingestion import read
 from knowledge.ingestion.pipeline import ingest
 from knowledge.models import Document
 from knowledge.services import upload_document
@@ -24,9 +25,9 @@ def upload(text: str | bytes, *, by: User, filename: str = "notes.md", **fields:
 
 
 def read_document(text: str | bytes, *, by: User, **fields: Any) -> Document:
-    """Upload a text and read it, as its job would; return the document as it is then."""
+    """Upload a text and read it, in this process, which is faster; return the document then."""
     document = upload(text, by=by, **fields)
-    ingest(document.organization_id, document.pk)
+    ingest(document.organization_id, document.pk, read=read.read_document)
     with acting_for(by.organization_id):
         document.refresh_from_db()
     return document

@@ -6,7 +6,6 @@ from django.apps import apps
 from django.core.checks import Error, register
 from django.db.models import ForeignKey, Model
 
-from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.rls import TENANT, CompositeForeignKey, OrganizationKey, RowSecurity
 
 OWN_APPS = frozenset({"tenants", "knowledge", "agents"})
@@ -32,11 +31,15 @@ TENANT_FREE = {
 def check_isolation(app_configs: Any, **kwargs: Any) -> list[Error]:
     """Every model of ours has row security, the key, and a composite reference for each key."""
     errors = []
-    for model in apps.get_models():
-        own = model._meta.app_label in OWN_APPS
-        if own and model._meta.managed and model._meta.db_table not in TENANT_FREE:
+    for model in apps.get_models(include_auto_created=True):
+        if _has_table_of_ours(model) and model._meta.db_table not in TENANT_FREE:
             errors += _row_security(model) + _references(model) + _base_manager(model)
     return errors
+
+
+def _has_table_of_ours(model: type[Model]) -> bool:
+    options = model._meta
+    return options.app_label in OWN_APPS and options.managed and not options.proxy
 
 
 def _row_security(model: type[Model]) -> list[Error]:
@@ -67,10 +70,13 @@ def _references(model: type[Model]) -> list[Error]:
         )
         for field in model._meta.local_fields
         if isinstance(field, ForeignKey)
-        and not isinstance(field, OrganizationField)
-        and (isinstance(field, TenantForeignKey) or not getattr(field, "db_constraint", True))
+        and _belongs_to_organization(field.related_model)
         and field.name not in held
     ]
+
+
+def _belongs_to_organization(model: Any) -> bool:
+    return any(field.name == "organization" for field in model._meta.fields)
 
 
 def _base_manager(model: type[Model]) -> list[Error]:

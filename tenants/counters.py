@@ -58,7 +58,7 @@ class Counter:
         }
 
     def holders(self, organization_id: UUID) -> Any:
-        """Those of an organization, less the deleted ones, which are counted when they come back."""
+        """Those of an organization; the deleted ones are counted when they come back."""
         return _living(self.holder_model()).filter(organization_id=organization_id)
 
 

@@ -2,7 +2,7 @@
 
 A row belongs to another when its foreign key says CASCADE. All that goes in one deletion carries
 the same `deletion_id`. Platform staff cannot reach content: when they delete a project or a person,
-what these hold stays as it is, out of everybody's reach with its parent, until it is purged with it.
+what these hold stays as it is, out of reach with its parent, until it is purged with it.
 """
 
 from collections import defaultdict
@@ -40,6 +40,7 @@ def delete(row: Any) -> UUID:
     with transaction.atomic(using=_alias(row)):
         counters.queue_up(_organization_id(row), _reachable(type(row)))
         itself = type(row)._base_manager.filter(pk=row.pk)
+        itself.select_for_update().first()  # whoever is adding to the row ends first, or sees it gone
         if itself.filter(is_deleted=False).update(**state):
             taken: Rows = defaultdict(list, {type(row): [itself]})
             _take_belongings(itself, state, taken)
@@ -115,8 +116,8 @@ def _restore(row: Any, models: set[type[Entity]]) -> None:
         parents = parent.related_model._base_manager.filter(pk=getattr(row, parent.attname))
         if deleted := parents.filter(is_deleted=True).first():
             raise RestoreConflict(f"Restore {deleted} first: {row} belongs to it.")
-    while any([_leave_to_other_deletions(model, row.deletion_id) for model in models]):
-        pass
+    while sum(_leave_to_other_deletions(model, row.deletion_id) for model in models):
+        pass  # what belongs to the rows just left goes with them
     taken: Rows = {
         model: [model._base_manager.filter(deletion_id=row.deletion_id)] for model in models
     }

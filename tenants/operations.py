@@ -9,14 +9,15 @@ class CreateLookup(migrations.RunSQL):
     """A function that reads across organizations, as the owner, for one narrow question.
 
     It answers before an organization is known (whose token is this?), so it only reads, returns
-    no more than it must and is executable by the application alone.
+    no more than it must and is executable by the application alone. Temporary tables come last in
+    its path: else whoever may make one could put it in the place of a table that it reads.
     """
 
     def __init__(self, signature, *, returns, body):
         super().__init__(
             f"""
             CREATE FUNCTION {signature} RETURNS {returns}
-            LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+            LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
             AS $body${body}$body$;
             REVOKE ALL ON FUNCTION {signature} FROM PUBLIC;
             GRANT EXECUTE ON FUNCTION {signature} TO {APP};

@@ -75,21 +75,32 @@ def create_project(*, organization_id, by=None, **fields):
 def add_member(*, project, user):
     """Let a user into a project; return the membership and whether it is new."""
     with _transaction(Project):
+        _lock(project)
         membership, is_new = ProjectMember.all_objects.get_or_create(
             organization_id=project.organization_id, project=project, user=user
         )
-        if is_new:
+        if is_new and ProjectMember.objects.contains(membership):
             counters.add(project, "member_count", 1)
     return membership, is_new
 
 
 def remove_member(*, project, user):
-    """Take a user out of a project; return whether there was a membership."""
+    """Take a user out of a project; return whether there was a membership.
+
+    A deleted user's is not seen, not counted and comes back with them.
+    """
     with _transaction(Project):
-        removed, _ = ProjectMember.all_objects.filter(project=project, user=user).delete()
-        if removed:
+        _lock(project)
+        membership = ProjectMember.objects.filter(project=project, user=user).first()
+        if membership:
+            membership.delete()
             counters.add(project, "member_count", -1)
-    return bool(removed)
+    return membership is not None
+
+
+def _lock(project):
+    """Wait for others who change the project's members, and see what they did."""
+    Project.all_objects.select_for_update().filter(pk=project.pk).first()
 
 
 def _transaction(model):

@@ -123,7 +123,7 @@ class CitationSerializer(serializers.Serializer):
 
 
 class MessageSerializer(serializers.Serializer):
-    """What `agents.messages.reply_data` makes of a message, for the schema."""
+    """A message. A reply is pending until its turn has ended; its quotes name where they stand."""
 
     id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=Message.Role.choices)
@@ -138,4 +138,5 @@ class MessageSerializer(serializers.Serializer):
     error = serializers.CharField(required=False, help_text="Why it failed, where it did.")
 
     def to_representation(self, instance: Message) -> dict[str, Any]:
+        """As the streams show it: the fields above tell the schema what that is."""
         return reply_data(instance)

@@ -72,6 +72,11 @@ _COUNTED = re.compile(
     r"|of|at|per|to|for|i|we|you|before|after|with)\b|[?.]|$))",
     re.IGNORECASE,
 )
+# Where a name stands that the question is about: "does Initech", "at Initech", "Initech's".
+_OWNER = re.compile(
+    r"\b(?:do|does|did|is|has|are|will|at|of|by|with)\s+(?:the\s+)?(?=[A-ZÀ-Þ])((?:[A-ZÀ-Þ][\w-]*\s?)+)"
+    r"|\b([A-ZÀ-Þ][\w-]*)['’]s?\b"
+)
 _CODE = re.compile(r"\b(?=\w*\d)(?=\w*[^\W\d_])\w+|\b(?:error|code|version|model|type|class|section"
                    r"|chapter|article|level|form|step|line|room)\s+(\d+)\b", re.IGNORECASE)
 
@@ -89,6 +94,7 @@ class Question:
     topic: tuple[tuple[int, int], ...]
     counted: tuple[int, int] | None
     names: tuple[str, ...]
+    owners: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str, *, known: frozenset[str] = frozenset()) -> "Question":
@@ -100,12 +106,15 @@ class Question:
                 spans.setdefault(word, match.span())
         foreign = {word: span for word, span in spans.items() if word not in known}
         counted = _COUNTED.search(text)
+        names = dict.fromkeys(name for name in _names(text) if name not in known)
+        owners = {word for match in _OWNER.finditer(text) for word in words_of(match.group())}
         return cls(
             text=text,
             kind=next((kind for kind, asks in _ASKS.items() if asks.search(text)), ""),
             topic=tuple((foreign or spans).values()),
             counted=counted.span(1) if counted else None,
-            names=tuple(dict.fromkeys(name for name in _names(text) if name not in known)),
+            names=tuple(names),
+            owners=tuple(name for name in names if name in owners),
         )
 
 

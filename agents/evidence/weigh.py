@@ -77,13 +77,15 @@ class Evidence:
 class Weighed:
     """All sentences, and what holds for them together: `covered` is how much of each word of the
     topic the best of them covers, `missing` how many of these words stand in none of them, in
-    any form; `strangers` how many names or codes of the question stand nowhere."""
+    any form; `strangers` how many names or codes of the question stand nowhere, and `other_owners`
+    how many of those whose facts are asked for."""
 
     question: Question
     evidence: list[Evidence]
     covered: Floats
     missing: int
     strangers: int
+    other_owners: int
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,11 @@ class _Scale:
         question = self.question
         stems = frozenset[str]().union(*(stems_of(line.sentence.text) for line in lines))
         strangers = sum(not meanings_of(name) & stems for name in question.names)
+        others = sum(not meanings_of(name) & stems for name in question.owners)
         missing = sum(not word & stems for word in self.words)
         if not lines:
-            return Weighed(question, [], np.zeros(len(self.words), np.float32), missing, strangers)
+            nothing = np.zeros(len(self.words), np.float32)
+            return Weighed(question, [], nothing, missing, strangers, others)
         likeness = [self.tokens @ line.encoded.tokens.T for line in lines]
         everything = np.concatenate(likeness, axis=1)
         mean = self._per_word(everything.mean(axis=1))
@@ -174,7 +178,7 @@ class _Scale:
             for line, value, matrix, peak in zip(lines, nearness, likeness, peaks, strict=True)
         ]
         together = np.max([covered[id(line)] for line in lines], axis=0)
-        return Weighed(question, evidence, together, missing, strangers)
+        return Weighed(question, evidence, together, missing, strangers, others)
 
     def _per_word(self, values: Floats) -> Floats:
         """Values per token of the question, averaged over the tokens of each word of the topic."""
@@ -203,9 +207,11 @@ class _Scale:
         spans = line.encoded.spans
         closest = -1.0
         for start, end in counts(line.sentence.text):
-            around = (spans[:, 0] >= start - COUNTED_NEAR) & (spans[:, 1] <= end + COUNTED_NEAR)
-            if around.any():
-                closest = max(closest, float(likeness[self.counted][:, around].max()))
+            after = (spans[:, 0] >= start) & (spans[:, 1] <= end + COUNTED_NEAR)
+            if line.sentence.text[:start].rstrip().endswith((":", "|", "=")):
+                after |= spans[:, 1] <= start
+            if after.any():
+                closest = max(closest, float(likeness[self.counted][:, after].max(axis=1).mean()))
         scaled = (closest - COUNTED_OTHER) / (COUNTED_SAME - COUNTED_OTHER)
         return float(np.clip(2.0 * scaled - 1.0, -1.0, 1.0))
 

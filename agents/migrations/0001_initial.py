@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=255)),
-                ("slug", models.SlugField(max_length=100)),
+                ("slug", models.SlugField(db_index=False, max_length=100)),
                 ("description", models.TextField(blank=True)),
                 ("is_active", models.BooleanField(default=True)),
             ],

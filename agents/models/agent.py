@@ -91,7 +91,7 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
         help_text="Leave empty for every project.",
     )
     name = models.CharField(max_length=255)
-    slug = models.SlugField(max_length=100)
+    slug = models.SlugField(max_length=100, db_index=False)
     description = models.TextField(blank=True)
     is_active = models.BooleanField(default=True)
 

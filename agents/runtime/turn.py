@@ -7,7 +7,8 @@ once: completed, failed, or interrupted when the worker is told to stop in the m
 import asyncio
 import logging
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -44,17 +45,13 @@ class NotPermitted(Exception):
 
 @dataclass(frozen=True)
 class Turn:
-    """What a turn needs to know; read once, so that nothing is asked of the database later."""
+    """Who asks where, and what, before passages are found for it."""
 
     organization_id: UUID
     reply_id: UUID
     user_id: UUID
     project_id: UUID
-    question: str
-    model_name: str
-    system_prompt: str
-    temperature: float
-    max_tokens: int
+    request: Request
 
 
 async def run(organization_id: UUID, reply_id: UUID) -> None:
@@ -103,9 +100,8 @@ async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
 
 
 def _load(reply_id: UUID) -> Turn:
-    reply = Message.objects.select_related("conversation", "reply_to", "agent_version").get(
-        pk=reply_id
-    )
+    replies = Message.objects.select_related("conversation", "reply_to", "agent_version")
+    reply: Any = replies.get(pk=reply_id)
     conversation, version = reply.conversation, reply.agent_version
     user = _asking_user(conversation.user_id)
     if not conversation.may_be_continued_by(user):
@@ -115,11 +111,14 @@ def _load(reply_id: UUID) -> Turn:
         reply_id=reply.pk,
         user_id=user.pk,
         project_id=conversation.project_id,
-        question=reply.reply_to.content,
-        model_name=version.model_name,
-        system_prompt=version.system_prompt,
-        temperature=version.temperature,
-        max_tokens=version.max_tokens,
+        request=Request(
+            question=reply.reply_to.content,
+            passages=[],
+            model_name=version.model_name,
+            system_prompt=version.system_prompt,
+            temperature=version.temperature,
+            max_tokens=version.max_tokens,
+        ),
     )
 
 
@@ -132,19 +131,12 @@ def _asking_user(user_id: UUID) -> User:
 
 async def _answer(turn: Turn) -> tuple[str, list[Event]]:
     """Let the model answer; return why it finished, and the events that are not kept yet."""
-    provider = providers.provider_of(turn.model_name)
-    vector = await asyncio.to_thread(embed_query, turn.question)
+    provider = providers.provider_of(turn.request.model_name)
+    vector = await asyncio.to_thread(embed_query, turn.request.question)
     passages = await in_block(turn.organization_id, _search, turn, vector, read_only=True)
-    request = Request(
-        question=turn.question,
-        passages=passages,
-        model_name=turn.model_name,
-        system_prompt=turn.system_prompt,
-        temperature=turn.temperature,
-        max_tokens=turn.max_tokens,
-    )
+    answer = provider(replace(turn.request, passages=passages))
     reason = "stop"
-    async with aclosing(in_batches(provider(request), every=WRITE_EVERY_SECONDS)) as batches:
+    async with aclosing(in_batches(answer, every=WRITE_EVERY_SECONDS)) as batches:
         async for answers, is_last in batches:
             reason = next((a.reason for a in answers if isinstance(a, Finished)), reason)
             found = _as_events(answers)
@@ -162,7 +154,7 @@ def _search(turn: Turn, vector: np.ndarray) -> list[Hit]:
         raise NotPermitted
     return search(
         user=_asking_user(turn.user_id),
-        query=turn.question,
+        query=turn.request.question,
         vector=vector,
         top_k=PASSAGES,
         project=project,

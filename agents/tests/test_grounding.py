@@ -1,15 +1,13 @@
 """What a turn may draw on: passages of documents that the asking user may read, quoted exactly."""
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 from agents.providers import FAMILIES, Family
 from agents.providers.protocol import CitationFound, Finished, TextDelta
 from agents.services import post_message, start_conversation
 from agents.testing import answer, kept_events, make_agent, make_project
-from knowledge.ingestion.pipeline import ingest
 from knowledge.models import DocumentChunk
-from knowledge.services import upload_document
+from knowledge.testing import read_document
 from tenants.context import acting_for
 from tenants.services import add_member
 
@@ -39,17 +37,8 @@ def quoting(monkeypatch):
     monkeypatch.setitem(FAMILIES, "quoting", Family(("quoting",), provider=quote_all))
 
 
-def upload(by, project=None, text=VACATION, filename="vacation.md"):
-    """A document of the user's organization that has been read."""
-    with acting_for(by.organization_id):
-        document = upload_document(
-            organization_id=by.organization_id,
-            file=SimpleUploadedFile(filename, text.encode()),
-            by=by,
-            project=project,
-        )
-    ingest(document.organization_id, document.pk)
-    return document
+def upload(by, project=None, text=VACATION):
+    return read_document(text, by=by, project=project, filename="vacation.md")
 
 
 def project_of(*people, name="Rocket"):

@@ -91,7 +91,7 @@ class SearchSerializer(serializers.Serializer):
     """A question to the documents that the caller may read."""
 
     query = serializers.CharField(max_length=MAX_QUERY_CHARACTERS)
-    top_k = serializers.IntegerField(min_value=1, max_value=100, default=10)
+    top_k = serializers.IntegerField(min_value=1, max_value=100, default=10, initial=10)
     mode = serializers.ChoiceField(choices=get_args(Mode), default="hybrid")
     project = VisibleField(queryset=Project.objects.all(), allow_null=True, required=False)
     filter = SearchFilterSerializer(required=False)

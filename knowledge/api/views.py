@@ -132,6 +132,9 @@ class SearchViewSet(OrganizationViewSet):
     pagination_class = None
     required_permissions = {"create": Permissions.DOCUMENTS_VIEW}
 
+    def get_view_name(self) -> str:
+        return "Search"
+
     @extend_schema(responses={200: SearchResultsSerializer})
     def create(self, request: Any) -> Continued:
         """Find passages; the question is embedded while no transaction is open."""

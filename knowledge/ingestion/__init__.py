@@ -1,1 +1,1 @@
-"""From a file to passages and vectors: read, split, embed. Nothing here knows a model or a table."""
+"""From a file to passages and vectors. `pipeline` knows Django; the rest are plain functions."""

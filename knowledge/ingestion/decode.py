@@ -1,7 +1,6 @@
 """From bytes to text, when nothing says how the text was encoded."""
 
 import codecs
-import unicodedata
 
 from knowledge.ingestion.reading import UnreadableDocument
 
@@ -12,10 +11,9 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_TEXT_CONTROLS = frozenset(
-    "\t\n\v\f\r\x1b\x1a"
-)  # ESC switches alphabets in ISO-2022, 0x1A ended files in DOS
-_MAX_CONTROL_SHARE = 0.02  # compressed or random bytes have 0.1
+# ESC begins a color in a log, 0x1A ended a file in DOS; the others have no business in a text.
+_ODD_CONTROLS = frozenset(map(chr, [*range(32), 127])) - frozenset("\t\n\v\f\r\x1a\x1b")
+_MAX_CONTROL_SHARE = 0.02  # compressed or random bytes have 0.09
 
 # charset-normalizer names cp1250 wherever it fits as well as cp1252, which is far more common,
 # and so misreads French and Portuguese. For these languages it is right.
@@ -45,7 +43,7 @@ def decode(data: bytes) -> str:
         text = _mostly_utf8(data) or _guessed(data)
     if text is None:
         raise UnreadableDocument(
-            "The encoding of this text could not be recognized. Save it as UTF-8 and upload it again."
+            "The encoding of this text is not known. Save the file as UTF-8 and upload that."
         )
     return text
 
@@ -55,10 +53,7 @@ def _marked_encoding(data: bytes) -> str | None:
 
 
 def _looks_like_text(text: str) -> bool:
-    controls = sum(
-        unicodedata.category(character) == "Cc" and character not in _TEXT_CONTROLS
-        for character in text
-    )
+    controls = sum(character in _ODD_CONTROLS for character in text)
     return controls <= _MAX_CONTROL_SHARE * len(text)
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 Vectors = npt.NDArray[np.float32]
 
@@ -47,6 +47,11 @@ class Embedder(Protocol):
     @property
     def dimensions(self) -> int: ...
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Counts the tokens of a text, for splitting. It cuts nothing off and adds no padding."""
+        ...
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit vector per text, as float32 of shape (texts, dimensions). Thread-safe."""
         ...
@@ -63,9 +68,11 @@ class MiniLMEmbedder:
     dimensions = DIMENSIONS
 
     def __init__(self, session: "InferenceSession", tokenizer: Tokenizer) -> None:
-        """The session must run on the calling thread; the tokenizer must cut at MAX_TOKENS."""
+        """The session must run on the calling thread."""
+        self.tokenizer = tokenizer
         self._session = session
-        self._tokenizer = tokenizer
+        self._truncating = Tokenizer.from_str(tokenizer.to_str())
+        self._truncating.enable_truncation(MAX_TOKENS)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         if len(texts) < 2:
@@ -78,7 +85,7 @@ class MiniLMEmbedder:
 
     def _vector(self, text: str) -> Vectors:
         """The mean of the token vectors, at length 1; the model card calls this mean pooling."""
-        encoding = self._tokenizer.encode(text[:MAX_CHARACTERS])
+        encoding = self._truncating.encode(text[:MAX_CHARACTERS])
         tokens = np.array([encoding.ids], dtype=np.int64)
         inputs = {
             "input_ids": tokens,
@@ -96,12 +103,6 @@ def local_embedder() -> Embedder:
     """
     with _loading:
         return _load_embedder()
-
-
-def local_tokenizer() -> Tokenizer:
-    """The local embedder's tokenizer, cutting nothing off: for counting and splitting."""
-    with _loading:
-        return _load_tokenizer()
 
 
 def normalized_mean(vectors: Vectors) -> Vectors:
@@ -131,17 +132,10 @@ def _load_embedder() -> MiniLMEmbedder:
     options.intra_op_num_threads = 1  # the calling thread: runs go side by side instead
     options.inter_op_num_threads = 1
     session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    tokenizer = _read_tokenizer()
-    tokenizer.enable_truncation(MAX_TOKENS)
-    return MiniLMEmbedder(session, tokenizer)
+    return MiniLMEmbedder(session, _load_tokenizer())
 
 
-@cache
 def _load_tokenizer() -> Tokenizer:
-    return _read_tokenizer()
-
-
-def _read_tokenizer() -> Tokenizer:
     """The tokenizer, without the padding and truncation to 128 that its file asks for."""
     tokenizer = Tokenizer.from_buffer(_verified(_TOKENIZER_FILE, _TOKENIZER_SHA256))
     tokenizer.no_padding()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from knowledge.files import FileMissing, local_copy
 from knowledge.ingestion.confine import read_in_child
-from knowledge.ingestion.embed import local_embedder, local_tokenizer, normalized_mean
+from knowledge.ingestion.embed import local_embedder, normalized_mean
 from knowledge.ingestion.reading import Reading, UnreadableDocument
 from knowledge.ingestion.split import Passage, split
 from knowledge.models import Document, DocumentQuerySet
@@ -42,7 +42,11 @@ class _Stopped(Exception):
 
 
 def ingest(
-    organization_id: UUID, document_id: UUID, *, should_stop: Callable[[], bool] = lambda: False
+    organization_id: UUID,
+    document_id: UUID,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    read: Callable[..., Reading] = read_in_child,
 ) -> None:
     """Read one document, if it waits for that. It may be called twice, even at the same time.
 
@@ -53,7 +57,9 @@ def ingest(
     if document is None:
         return
     try:
-        reading, passages, vectors = _read(document, should_stop)
+        with local_copy(document) as path:
+            reading = read(path, filename=document.filename)
+        passages, vectors = _passages(reading, should_stop)
         _complete(document, reading, passages, vectors)
     except UnreadableDocument as error:
         _fail(document, error.reason)
@@ -89,13 +95,12 @@ def _claim(organization_id: UUID, document_id: UUID) -> Document | None:
     return document if document.processing_status == Document.Status.PROCESSING else None
 
 
-def _read(
-    document: Document, should_stop: Callable[[], bool]
-) -> tuple[Reading, Sequence[Passage], np.ndarray]:
-    """The reading, its passages, and a unit vector for each, float32 (passages, 384)."""
-    with local_copy(document) as path:
-        reading = read_in_child(path, filename=document.filename)
-    passages = split(reading, tokenizer=local_tokenizer())
+def _passages(
+    reading: Reading, should_stop: Callable[[], bool]
+) -> tuple[Sequence[Passage], np.ndarray]:
+    """The passages of a reading, and a unit vector for each, float32 (passages, 384)."""
+    embedder = local_embedder()
+    passages = split(reading, tokenizer=embedder.tokenizer)
     if not passages:
         raise UnreadableDocument("The file contains no text.")
     vectors = []
@@ -103,8 +108,8 @@ def _read(
         if should_stop():
             raise _Stopped
         some = passages[at : at + EMBEDDED_AT_ONCE]
-        vectors.append(local_embedder().embed([_text_to_embed(passage) for passage in some]))
-    return reading, passages, np.concatenate(vectors)
+        vectors.append(embedder.embed([_text_to_embed(passage) for passage in some]))
+    return passages, np.concatenate(vectors)
 
 
 def _text_to_embed(passage: Passage) -> str:

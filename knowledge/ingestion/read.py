@@ -29,7 +29,7 @@ _KNOWN_BUT_UNREADABLE = (
 
 
 def detect_type(path: Path, *, filename: str) -> str:
-    """The file type ("pdf", "md", "txt"), by the first 64 kB of the content; costs about a millisecond.
+    """The file type ("pdf", "md", "txt"), by the beginning of the content. Quick.
 
     Raises UnreadableDocument for an empty file and for a format that cannot be read.
     """

@@ -8,6 +8,7 @@ sentences, words; it counts in the tokens of the embedding model.
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, zip_longest
 from typing import TypeAlias
 
@@ -16,7 +17,11 @@ from tokenizers import Tokenizer
 
 from knowledge.ingestion.reading import Heading, Reading
 
-CAPACITY = 240  # tokens, without the two special ones; all-MiniLM-L6-v2 takes 256 with them
+# all-MiniLM-L6-v2 takes 256 tokens, two of them special. What is left over is for a heading whose
+# text fills a passage already.
+CAPACITY = 240
+HEADING_ROOM = 14
+
 MAX_PASSAGE_CHARACTERS = 4_000  # one word of any length is one unknown token
 MAX_HEADING_CHARACTERS = 255
 HEADING_SEPARATOR = " > "
@@ -46,9 +51,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A part of the content on one page and under one heading."""
+    """A part of the content on one page and under one heading, whose lines end at `body`."""
 
     start: int
+    body: int
     end: int
     page: int | None
     heading: str
@@ -57,14 +63,18 @@ class _Section:
 def split(reading: Reading, *, tokenizer: Tokenizer, capacity: int = CAPACITY) -> list[Passage]:
     """The passages of a document in order; every character that is no white space is in one.
 
-    The tokenizer must not truncate. A passage holds at most `capacity` of its tokens, and at most
-    MAX_PASSAGE_CHARACTERS.
+    The tokenizer must not truncate. A passage holds at most `capacity` of its tokens, with its own
+    heading HEADING_ROOM more, and at most MAX_PASSAGE_CHARACTERS.
     """
-    kind = MarkdownSplitter if reading.is_markdown else TextSplitter
-    splitter = kind.from_huggingface_tokenizer(tokenizer, capacity)
-    passages = []
+    splitter = _splitter(tokenizer, capacity, is_markdown=reading.is_markdown)
+    passages: list[Passage] = []
     for section in _sections(reading):
-        for start, end in _cut(splitter, reading.content, section.start, section.end):
+        pieces = list(_cut(splitter, reading.content, section.start, section.end))
+        if len(pieces) > 1 and pieces[0][1] <= section.body:
+            together = (pieces[0][0], pieces[1][1])
+            if _fits(reading.content[slice(*together)], tokenizer, capacity + HEADING_ROOM):
+                pieces[:2] = [together]
+        for start, end in pieces:
             passages.append(
                 Passage(
                     position=len(passages),
@@ -76,6 +86,18 @@ def split(reading: Reading, *, tokenizer: Tokenizer, capacity: int = CAPACITY) -
                 )
             )
     return passages
+
+
+@lru_cache(maxsize=4)
+def _splitter(tokenizer: Tokenizer, capacity: int, *, is_markdown: bool) -> _Splitter:
+    """Kept, because it copies the tokenizer: 30 ms and some megabytes."""
+    kind = MarkdownSplitter if is_markdown else TextSplitter
+    return kind.from_huggingface_tokenizer(tokenizer, capacity)
+
+
+def _fits(text: str, tokenizer: Tokenizer, capacity: int) -> bool:
+    tokens = tokenizer.encode(text, add_special_tokens=False).ids
+    return len(tokens) <= capacity and len(text) <= MAX_PASSAGE_CHARACTERS
 
 
 def _cut(splitter: _Splitter, content: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -107,25 +129,22 @@ def _pieces(splitter: _Splitter, text: str, offset: int) -> Iterator[tuple[int, 
 def _sections(reading: Reading) -> Iterator[_Section]:
     """The content between one page or heading and the next, but for what is blank."""
     content = reading.content
-    paths = dict(_heading_paths(reading))
-    heading_starts = list(paths)
+    headings = list(_heading_paths(reading))
+    heading_starts = [start for start, _, _ in headings]
     page_starts = [page.start for page in reading.pages]
     edges = {0, len(content), *heading_starts}
     edges.update(edge for page in reading.pages for edge in (page.start, page.end))
     for start, end in pairwise(sorted(edges)):
         if content[start:end].strip():
-            page = bisect_right(page_starts, start)
-            heading = bisect_right(heading_starts, start)
-            yield _Section(
-                start=start,
-                end=end,
-                page=reading.pages[page - 1].number if page else None,
-                heading=paths[heading_starts[heading - 1]] if heading else "",
-            )
+            pages = bisect_right(page_starts, start)
+            over = bisect_right(heading_starts, start)
+            _, body, path = headings[over - 1] if over else (0, 0, "")
+            page = reading.pages[pages - 1].number if pages else None
+            yield _Section(start=start, body=body, end=end, page=page, heading=path)
 
 
-def _heading_paths(reading: Reading) -> Iterator[tuple[int, str]]:
-    """Where each section begins, and the path of headings over it.
+def _heading_paths(reading: Reading) -> Iterator[tuple[int, int, str]]:
+    """Where each section begins, where its heading ends, and the path of headings over it.
 
     Headings with nothing between them ("# Leave", "## Vacation") begin one section, under the last.
     """
@@ -135,7 +154,7 @@ def _heading_paths(reading: Reading) -> Iterator[tuple[int, str]]:
         start = heading.start if start is None else start
         path = [outer for outer in path if outer.level < heading.level] + [heading]
         if following is None or reading.content[heading.end : following.start].strip():
-            yield start, _joined([outer.title for outer in path])
+            yield start, heading.end, _joined([outer.title for outer in path])
             start = None
 
 

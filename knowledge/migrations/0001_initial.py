@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+import knowledge.keys
 import knowledge.models
 import tenants.context
 import tenants.fields
@@ -323,6 +324,7 @@ class Migration(migrations.Migration):
                 (
                     "organization",
                     tenants.fields.OrganizationField(
+                        db_constraint=False,
                         db_default=tenants.fields.OrganizationSetting(),
                         default=tenants.context.current_organization_id,
                         on_delete=django.db.models.deletion.CASCADE,
@@ -352,6 +354,9 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     tenants.rls.RowSecurity(name="knowledge_posting_rows"),
+                    knowledge.keys.CoveringKey(
+                        include=("document_id", "frequency", "length"), name="knowledge_posting_key"
+                    ),
                     tenants.rls.CompositeForeignKey("chunk", name="knowledge_posting_chunk"),
                 ],
             },

@@ -3,11 +3,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 
 from knowledge import passages as stored_passages
 from knowledge.baker_recipes import document as document_recipe
 from knowledge.ingestion import pipeline
+from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.embed import local_embedder
 from knowledge.models import ChunkEmbedding, Document, DocumentChunk, Posting
 from knowledge.services import reprocess_documents
@@ -103,8 +105,8 @@ def test_postings_count_the_lexemes_of_each_chunk_and_of_its_heading(acme, owner
 
 
 def test_a_pdf_has_pages(owner):
-    with open("docs/samples/handbook.pdf", "rb") as file:
-        document = read_document(file.read(), by=owner, filename="handbook.pdf")
+    content = (settings.ROOT / "docs/samples/handbook.pdf").read_bytes()
+    document = read_document(content, by=owner, filename="handbook.pdf")
     assert document.processing_status == "completed", document.error
     assert document.page_count > 1
     pages = [chunk.page for chunk in chunks_of(document)]
@@ -182,7 +184,7 @@ def test_a_missing_file_fails(owner):
     assert now(document).error == pipeline.MISSING
 
 
-@pytest.mark.parametrize("step", ["read_in_child", "split", "normalized_mean", "replace_passages"])
+@pytest.mark.parametrize("step", ["local_copy", "split", "normalized_mean", "replace_passages"])
 def test_after_an_accident_the_document_waits_and_the_next_attempt_completes_it(
     acme, owner, monkeypatch, step
 ):
@@ -206,12 +208,11 @@ def test_an_accident_in_the_last_step_leaves_no_half_of_it(acme, owner, monkeypa
     assert counts(acme) == [0, 0, 0]
 
 
-def test_a_third_accident_is_the_last(acme, owner, monkeypatch):
+def test_a_third_accident_is_the_last(acme, owner):
     document = upload(TEXT, by=owner)
-    monkeypatch.setattr(pipeline, "read_in_child", accident)
     for _ in range(pipeline.MAX_ATTEMPTS):
         with pytest.raises(RuntimeError):
-            ingest(document)
+            ingest(document, read=accident)
     ingest(document)
     document = now(document)
     assert (document.processing_status, document.attempts) == ("failed", 3)
@@ -219,12 +220,11 @@ def test_a_third_accident_is_the_last(acme, owner, monkeypatch):
     assert "RuntimeError" not in document.error
 
 
-def test_a_document_whose_workers_were_killed_three_times_fails(acme, owner, monkeypatch):
+def test_a_document_whose_workers_were_killed_three_times_fails(acme, owner):
     document = upload(TEXT, by=owner)
-    monkeypatch.setattr(pipeline, "read_in_child", killed)
     for _ in range(pipeline.MAX_ATTEMPTS):
         with pytest.raises(Killed):
-            ingest(document)
+            ingest(document, read=killed)
         assert now(document).processing_status == "processing"
     ingest(document)
     assert now(document).processing_status == "failed"
@@ -275,9 +275,8 @@ def test_two_runs_at_the_same_time_make_one_result(acme, people, monkeypatch):
 def test_no_transaction_is_open_while_a_file_is_read_or_embedded(acme, people, monkeypatch):
     document = upload(TEXT, by=people["acme-owner"])
     seen = []
-    for step in ("read_in_child", "split"):
-        monkeypatch.setattr(pipeline, step, noting(getattr(pipeline, step), seen))
-    ingest(document)
+    monkeypatch.setattr(pipeline, "split", noting(pipeline.split, seen))
+    ingest(document, read=noting(read_in_child, seen))
     assert seen == [False, False]
     assert now(document).processing_status == "completed"
 

@@ -5,7 +5,7 @@ import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage
-from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from knowledge import files
@@ -16,7 +16,6 @@ from tenants.context import acting_for
 from tenants.counters import QuotaExceeded
 from tenants.deletion import delete, restore
 from tenants.models import OrganizationUsage
-from tenants.testing import as_owner
 
 TEXT = "# Leave\n\nEverybody has 25 days of vacation a year.\n"
 
@@ -31,8 +30,8 @@ def owner(people):
 
 
 @pytest.fixture(autouse=True)
-def _no_files_before():
-    assert stored_files() == []
+def _storage_of_its_own(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
 
 
 def used_bytes(organization):
@@ -137,7 +136,6 @@ def test_when_the_transaction_is_rolled_back_the_file_goes_too(acme, people):
 def test_when_the_transaction_is_committed_the_file_stays(acme, people):
     document = upload(TEXT, by=people["acme-owner"])
     assert [path.name for path in stored_files()] == [str(document.pk)]
-    stored_files()[0].unlink()
 
 
 def test_a_file_half_written_does_not_stay(acme, owner, monkeypatch):

@@ -164,17 +164,6 @@ def test_after_an_accident_the_sweep_queues_another_attempt(people, monkeypatch)
     assert (now(document).processing_status, now(document).attempts) == ("completed", 2)
 
 
-def test_a_worker_that_starts_sweeps_at_once(transactional_db, acme):
-    with acting_for(acme):
-        document = document_recipe.make()
-    sweep_defers = {"task_name": tasks.queue_waiting_documents.name}
-    run_worker()
-    assert ProcrastinateJob.objects.filter(**sweep_defers).count() == 1
-    sweep()
-    run_worker()
-    assert now(document).processing_status == "completed"
-
-
 class TestSweep:
     """Documents that wait and have no job."""
 

@@ -1,7 +1,7 @@
 """The three logins and their database, on any PostgreSQL from 15 on.
 
-The application's logins own nothing, are members of nothing and cannot pass row level security by: that is what keeps
-organizations apart, so it is put right here each time and never assumed.
+The application's logins own nothing, are members of nothing and cannot pass row level security by:
+that is what keeps organizations apart, so it is put right here each time and never assumed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -46,8 +46,9 @@ Connect = Callable[[str | None], Connection]
 def create_logins(connect: Connect, databases: Iterable[str], passwords: Mapping[str, str]) -> None:
     """Make or put right the logins and the databases they use. It may be run again at any time.
 
-    `connect` opens a connection to the named database, or to any, as an administrator and in autocommit mode. A login
-    that is not in `passwords` keeps the one it has. Raise InstallationError when something stands in the way.
+    `connect` opens a connection to the named database, or to any, as an administrator and in
+    autocommit mode. A login that is not in `passwords` keeps the one it has. Raise
+    InstallationError when something stands in the way.
     """
     with connect(None) as connection, explained(connection):
         _check_version(connection)
@@ -65,7 +66,7 @@ def create_logins(connect: Connect, databases: Iterable[str], passwords: Mapping
 
 
 def without_password(connection: Connection) -> set[str]:
-    """Return the logins that are missing or have no password, as far as the administrator may see that."""
+    """Return the logins that are missing or have no password, as far as can be seen."""
     with explained(connection):
         rows = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(GRANTED)]
@@ -145,7 +146,8 @@ def _check_memberships(connection: Connection) -> None:
     )
     for member, role in rows:
         raise InstallationError(
-            f"{member} is a member of {role}, which would lend it rights: first run REVOKE {role} FROM {member}."
+            f"{member} is a member of {role}, which would lend it rights: "
+            f"first run REVOKE {role} FROM {member}."
         )
 
 
@@ -168,7 +170,7 @@ def _make_database(connection: Connection, database: str) -> None:
 
 
 def _prepare_schema(connection: Connection) -> None:
-    """Let the database's owner, and nobody else, make tables in `public`, and have the vector type there."""
+    """Let the database's owner alone make tables in `public`, and have the vector type there."""
     found = connection.execute(
         "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'"
     ).fetchone()

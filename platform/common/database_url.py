@@ -4,15 +4,24 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
+import environ  # type: ignore[import-untyped]
 
+from common import logins
 from common.home import InstallationError
 
+VARIABLES = {
+    "DATABASE_URL": logins.APP,
+    "DATABASE_PLATFORM_URL": logins.PLATFORM,
+    "DATABASE_OWNER_URL": logins.OWNER,
+}
 EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
 def database_from_url(variable: str) -> dict[str, Any]:
-    """Return NAME, USER, PASSWORD, HOST, PORT and OPTIONS from the URL in an environment variable."""
+    """Return NAME, USER, PASSWORD, HOST, PORT and OPTIONS from the URL in a variable.
+
+    Raise InstallationError when it is no URL of a PostgreSQL database.
+    """
     url = os.environ.get(variable, "")
     try:
         if urlsplit(url).scheme not in ("postgres", "postgresql"):

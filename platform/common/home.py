@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class InstallationError(Exception):
-    """What stands in the way of running here and what to do about it, in a sentence or two for the user."""
+    """What stands in the way of running here and what to do about it, in a sentence."""
 
 
 def home_directory() -> Path:
@@ -39,7 +39,7 @@ def make_home() -> Path:
 def secret(name: str) -> str:
     """Return the secret of that name: SECRET_KEY, or FIELD_KEYS (a key that Fernet takes).
 
-    It is made once and kept in `secrets.json`. Two processes that ask at the same time get the same.
+    It is made once and kept in `secrets.json`; processes that ask at the same time get the same.
     """
     file = home_directory() / "secrets.json"
     return _read(file).get(name) or _make_missing(make_home() / "secrets.json")[name]
@@ -47,7 +47,7 @@ def secret(name: str) -> str:
 
 @contextmanager
 def held(file: Path, otherwise: str) -> Iterator[None]:
-    """Hold the lock that `file` stands for; raise InstallationError(otherwise) when another process does.
+    """Hold the lock that `file` stands for; raise InstallationError(otherwise) when another does.
 
     The lock ends with the process that holds it, however that ends.
     """
@@ -95,7 +95,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _make_missing(file: Path) -> dict[str, str]:
-    """Write `file` anew with a value for every secret it lacks, all at once, and return what it holds."""
+    """Write `file` anew, with a value for every secret it lacks, and return what it holds."""
     with explained(f"write {file}"):
         lock = os.open(file.parent, os.O_RDONLY)
         try:
@@ -110,7 +110,7 @@ def _make_missing(file: Path) -> dict[str, str]:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file that only its owner may read, so that a reader finds the old text or all of the new."""
+    """Write a file that only its owner may read; a reader finds the old text or all of the new."""
     # mkstemp makes the file with mode 0600.
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
     try:
@@ -118,7 +118,7 @@ def _replace(file: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(descriptor)
-        os.replace(name, file)
+        Path(name).replace(file)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink()
         raise

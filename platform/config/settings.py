@@ -248,6 +248,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "PermissionName": "tenants.permissions.Permissions",
+        "AgentType": "agents.models.agent.AgentType",
+        "MessageRole": "agents.models.Message.Role",
+        "MessageStatus": "agents.models.Message.Status",
+        "ProcessingStatus": "knowledge.models.Document.Status",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.api.schema.add_problems",

@@ -102,6 +102,8 @@ class OrganizationAdmin(UnloggedAdmin):
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)
+        if not self.has_view_permission(request):
+            return rows.none()  # a form asks for its row before it asks for the permission
         return rows if request.user.is_platform_staff else _visible(rows, request.user)
 
     # The organization of a row, which platform staff see
@@ -181,6 +183,9 @@ class OrganizationAdmin(UnloggedAdmin):
         else:
             made = self.create(request, obj, form)
             vars(obj).update(vars(made))  # the caller goes on with its own instance
+        for action in self.get_actions_submit_line(request, obj.pk):
+            if action.action_name in request.POST:
+                action.method(request, obj)
 
     def create(self, request, obj, form):
         """Make the row and return it. Where more than a row is needed, a service does."""

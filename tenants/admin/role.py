@@ -71,9 +71,9 @@ class PermissionAdmin(ReadOnly, OrganizationAdmin):
 
     governed_by = Role
     has_organization = False
-    list_display = ["description", "name"]
+    list_display = ["description", "code"]
     search_fields = ["name", "description"]
-    fields = ["name", "description"]
+    fields = ["description", "code"]
     ordering = ["name"]
 
     def has_view_permission(self, request, obj=None):
@@ -81,3 +81,7 @@ class PermissionAdmin(ReadOnly, OrganizationAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return self.fields
+
+    @admin.display(description="name", ordering="name")
+    def code(self, permission):
+        return permission.name

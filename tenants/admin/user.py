@@ -4,6 +4,8 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UsernameField
 from django.contrib.auth.models import Group
 from django.db.models import Q
+from django.shortcuts import redirect
+from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
@@ -11,6 +13,7 @@ from tenants.admin.base import TIMES, OrganizationAdmin, save_changes, values
 from tenants.admin.forms import OrganizationForm
 from tenants.delegation import may_administer, roles_giveable_by
 from tenants.models import Role, User
+from tenants.permissions import Permissions
 from tenants.services import create_user, set_roles
 
 admin.site.unregister(Group)  # rights come from roles
@@ -82,6 +85,7 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):
         (None, {"fields": ["username", "full_name", "email", "password1", "password2"]}),
         ("Rights", {"fields": OWN_RIGHTS}),
     ]
+    actions_detail = ["set_password"]
     taken = {
         "tenants_user_email": ("email", "This e-mail address cannot be used."),
         "tenants_user_username": ("username", "This username cannot be used."),
@@ -96,27 +100,24 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):
         return allowed and obj != request.user
 
     def get_readonly_fields(self, request, obj=None):
-        fixed = OWN_RIGHTS if obj == request.user else []
+        fixed = []
+        if obj == request.user:
+            fixed = OWN_RIGHTS
+        elif obj and obj.is_platform_staff:
+            fixed = ["granted_roles"]
         return [*super().get_readonly_fields(request, obj), *fixed]
 
-    def get_fieldsets(self, request, obj=None):
-        """Platform staff have no roles, and no organization."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or not obj.is_platform_staff:
-            return fieldsets
-        return [
-            (title, _less(options, {"organization", "granted_roles"}))
-            for title, options in fieldsets
-        ]
-
     def create(self, request, obj, form):
-        chosen = values(form)
         return create_user(
-            organization=chosen.pop("organization", None) or request.user.organization,
+            organization=obj.organization,
             roles=form.cleaned_data["granted_roles"],
             password=form.cleaned_data["password1"],
-            **chosen,
+            **values(form),
         )
+
+    @action(description="Set password", permissions=[Permissions.USERS_CHANGE.value])
+    def set_password(self, request, object_id):
+        return redirect("admin:auth_user_password_change", object_id)
 
     @admin.display(description="roles")
     def granted_roles(self, user):
@@ -136,7 +137,3 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):
 
 def _is_within(user, person):
     return person is None or may_administer(user, person)
-
-
-def _less(options, names):
-    return options | {"fields": [name for name in options["fields"] if name not in names]}

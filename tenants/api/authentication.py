@@ -41,6 +41,9 @@ class OrganizationScheme(OpenApiAuthenticationExtension):
     target_class = OrganizationAuthentication
     name = ["token", "session"]
 
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        return [{name: []} for name in self.name]
+
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         return [
             {"type": "http", "scheme": "bearer"},

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ("deleted_at", models.DateTimeField(editable=False, null=True)),
                 ("deletion_id", models.UUIDField(editable=False, null=True)),
                 ("name", models.CharField(db_index=True, max_length=255)),
-                ("slug", models.SlugField(max_length=100)),
+                ("slug", models.SlugField(db_index=False, max_length=100)),
                 ("description", models.TextField(blank=True)),
                 ("email", models.EmailField(blank=True, max_length=255)),
                 ("phone", models.CharField(blank=True, max_length=20)),
@@ -445,7 +445,7 @@ class Migration(migrations.Migration):
                         references="scope",
                     ),
                     models.UniqueConstraint(
-                        fields=("role", "permission"), name="tenants_rolepermission_once"
+                        fields=("scope", "role", "permission"), name="tenants_rolepermission_once"
                     ),
                 ],
                 "indexes": [],

@@ -2,11 +2,12 @@ from django.db import migrations
 
 from tenants.operations import CreateLookup
 
-_PERSON = """
-    FROM tenants_user u LEFT JOIN tenants_organization o ON o.id = u.organization_id
-    WHERE u.is_active AND NOT u.is_deleted
-      AND (u.organization_id IS NULL OR (o.is_active AND NOT o.is_deleted))
+_ORGANIZATION = "LEFT JOIN tenants_organization o ON o.id = u.organization_id"
+_ALLOWED = """
+    u.is_active AND NOT u.is_deleted
+    AND (u.organization_id IS NULL OR (o.is_active AND NOT o.is_deleted))
 """
+_PERSON = f"FROM tenants_user u {_ORGANIZATION} WHERE {_ALLOWED}"
 
 
 class Migration(migrations.Migration):
@@ -28,10 +29,15 @@ class Migration(migrations.Migration):
         CreateLookup(
             "tenants_find_token(wanted text)",
             returns="TABLE (person tenants_user, token_id uuid, token_scopes jsonb)",
+            # A token is its user's only when both are of one organization, or both the platform's.
             body=f"""
-                SELECT found.u, t.id, t.scopes
-                FROM tenants_accesstoken t JOIN (SELECT u {_PERSON}) found ON (found.u).id = t.user_id
+                SELECT u, t.id, t.scopes
+                FROM tenants_accesstoken t
+                JOIN tenants_user u ON u.id = t.user_id
+                    AND u.organization_id IS NOT DISTINCT FROM t.organization_id
+                {_ORGANIZATION}
                 WHERE t.digest = wanted AND t.expires_at > now() AND NOT t.is_deleted
+                    AND {_ALLOWED}
             """,
         ),
         CreateLookup(

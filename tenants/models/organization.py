@@ -25,7 +25,7 @@ class Organization(Entity):
     """The tenant. Limits stand here; what is used of them in `OrganizationUsage`."""
 
     name = models.CharField(max_length=255, db_index=True)
-    slug = models.SlugField(max_length=100)
+    slug = models.SlugField(max_length=100, db_index=False)
     description = models.TextField(blank=True)
     email = models.EmailField(max_length=255, blank=True)
     phone = models.CharField(max_length=20, blank=True)

@@ -144,7 +144,7 @@ class RolePermission(models.Model):
                 "role", companion="scope", references="scope", name="tenants_rolepermission_role"
             ),
             models.UniqueConstraint(
-                fields=["role", "permission"], name="tenants_rolepermission_once"
+                fields=["scope", "role", "permission"], name="tenants_rolepermission_once"
             ),
         ]
 

@@ -1,7 +1,11 @@
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -25,10 +29,16 @@ from tenants.api.viewsets import (
 )
 from tenants.permissions import Permissions
 
+_SHOWN = {
+    "component_name": "VisibleAgent",
+    "serializers": [AgentSerializer, PublicAgentSerializer],
+    "resource_type_field_name": None,
+}
+
 
 @extend_schema_view(
-    list=extend_schema(responses=AgentSerializer(many=True)),
-    retrieve=extend_schema(responses=AgentSerializer),
+    list=extend_schema(responses=PolymorphicProxySerializer(**_SHOWN, many=True)),
+    retrieve=extend_schema(responses=PolymorphicProxySerializer(**_SHOWN)),
 )
 class AgentViewSet(
     ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet

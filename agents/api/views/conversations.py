@@ -101,7 +101,10 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         return super().get_renderers()
 
     @extend_schema(
-        parameters=[OpenApiParameter(_KEY, str, OpenApiParameter.HEADER)],
+        parameters=[
+            OpenApiParameter(_KEY, str, OpenApiParameter.HEADER),
+            OpenApiParameter("format", exclude=True),
+        ],
         responses={
             (201, "application/json"): MessageSerializer,
             (201, _STREAM): OpenApiTypes.STR,

@@ -12,7 +12,7 @@ from knowledge.ingestion.reading import MAX_HEADINGS, MAX_TITLE_CHARACTERS, Head
 _EXTENSIONS = {"md", "markdown", "mdown", "mkd"}
 
 _FRONT_MATTER = re.compile(r"---\n(?=[\w-]+:).*?^(?:---|\.\.\.)$", re.DOTALL | re.MULTILINE)
-# A fence opens a code block; "# Title" is a heading, and so is a single line underlined with = or -.
+# A fence opens a code block; "# Title" is a heading, and so is a line underlined with = or -.
 # Every repetition ends within two lines and none is tried twice: a file may be one hostile line.
 _LANDMARK = re.compile(
     r"^ {0,3}(?P<fence>`{3,}+(?!.*`)|~{3,}+)"

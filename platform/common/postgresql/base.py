@@ -4,6 +4,7 @@ from django.db.backends.postgresql import base, features, operations, schema
 class DatabaseFeatures(features.DatabaseFeatures):
     # `GROUP BY id` does not cover the other columns once the primary key is (tenant, id).
     allows_group_by_selected_pks = False
+    can_defer_constraint_checks = False
 
 
 class DatabaseOperations(operations.DatabaseOperations):

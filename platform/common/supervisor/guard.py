@@ -9,7 +9,7 @@ WATCHDOG = Path(__file__).with_name("watchdog.py")
 
 
 class Guard:
-    """Tells a watchdog which process groups to end if this process dies; a dead watchdog is replaced."""
+    """Tells a watchdog which process groups to end if this process dies."""
 
     def __init__(self) -> None:
         self._watched: dict[int, int] = {}
@@ -42,7 +42,7 @@ class Guard:
                 self._watchdog.stdin.write(line.encode())
 
     def _start(self) -> None:
-        self._watchdog = subprocess.Popen(
+        self._watchdog = subprocess.Popen(  # noqa: S603 - a script of this package
             [sys.executable, "-I", "-S", str(WATCHDOG)],
             bufsize=0,
             cwd="/",

@@ -1,7 +1,7 @@
 """Become another program that dies with the process that started it.
 
-Run as `python -I -S launch.py JSON COMMAND…`, so that it starts in milliseconds: standard library only. Python's
-own `preexec_fn` could do the same after fork, but is not safe there and comes before the change of account.
+Run as `python -I -S launch.py JSON COMMAND…`, standard library only, so that it starts in
+milliseconds. A `preexec_fn` would come before the change of account, which undoes it.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ def main() -> None:
     if os.getppid() != wanted["parent"]:
         sys.exit(0)  # The parent was gone before its death could be watched.
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - to become the command is what this is for
     except OSError as error:
         sys.exit(f"{command[0]} does not start: {error.strerror}.")
 

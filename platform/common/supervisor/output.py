@@ -1,4 +1,4 @@
-"""What the supervisor and its children say: on the terminal, each line with its speaker, and in log files."""
+"""What children say: on the terminal, each line with its speaker, and in log files."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ COLORS = ("36", "33", "35", "32", "34")
 class Terminal:
     """Standard output that never blocks nor fails its writer: what nobody reads is dropped.
 
-    A pipe that is not drained, or is closed, must not stop the supervisor from restarting what died.
+    A pipe that is closed, or not drained, must not keep the supervisor from its work.
     """
 
     def __init__(self, descriptor: int | None = 1) -> None:

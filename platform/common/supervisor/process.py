@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from common.supervisor.output import Log
 
@@ -47,7 +48,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Process:
-    """What to run. `stop` lists signals with the seconds each is given before the next one is sent."""
+    """What to run. `stop` lists signals, each with the seconds it is given before the next."""
 
     name: str
     command: Sequence[str]
@@ -62,8 +63,8 @@ class Process:
     before_start: Callable[[], None] | None = None
 
 
-def launch(process: Process, **streams: object) -> subprocess.Popen[bytes]:
-    """Start it in a session and process group of its own, so that Ctrl-C reaches only the supervisor."""
+def launch(process: Process, output: int | BinaryIO) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own, so that Ctrl-C reaches only the supervisor."""
     account = process.account
     wanted = {
         "parent": os.getpid(),
@@ -71,13 +72,14 @@ def launch(process: Process, **streams: object) -> subprocess.Popen[bytes]:
         "nice": process.nice,
         "account": account and {"name": account.name, "uid": account.uid, "gid": account.gid},
     }
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - commands that Chancery composes
         [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(wanted), *process.command],
         env=process.environment,
         cwd="/" if account else None,
         start_new_session=True,
         stdin=subprocess.DEVNULL,
-        **streams,  # type: ignore[arg-type]
+        stdout=output,
+        stderr=subprocess.STDOUT,
     )
 
 
@@ -103,9 +105,9 @@ class Child:
             self.process.before_start()
         if self.process.keeps_own_log:
             with self.process.log.open("ab") as log:
-                popen = launch(self.process, stdout=log, stderr=log)
+                popen = launch(self.process, log)
         else:
-            popen = launch(self.process, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            popen = launch(self.process, subprocess.PIPE)
             assert popen.stdout
             os.set_blocking(popen.stdout.fileno(), False)
         self.popen = popen
@@ -122,7 +124,7 @@ class Child:
         return data
 
     def signal(self, number: int) -> None:
-        """Send it to the process; SIGKILL to its whole group, so that what it started goes with it."""
+        """Send it to the process; SIGKILL to its group, so that what it started goes with it."""
         if self.popen is None:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -136,7 +138,7 @@ class Child:
         return self.popen is not None and self.popen.poll() is not None
 
     def bury(self) -> int:
-        """Clear up after a process that has ended, decide when it may live again, and return its number."""
+        """Clear up after a process that has ended, and return its number."""
         assert self.popen
         popen, self.popen = self.popen, None
         with contextlib.suppress(ProcessLookupError, PermissionError):

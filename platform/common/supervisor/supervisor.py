@@ -6,7 +6,8 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Self
 
 from common.home import InstallationError
 from common.supervisor.guard import Guard
@@ -14,6 +15,7 @@ from common.supervisor.output import Terminal
 from common.supervisor.process import Child, Process
 
 TICK = 0.5  # seconds between two looks at what sends no signal
+FOREVER = float("inf")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -26,15 +28,14 @@ class Failed(Exception):
 
     def __init__(self, child: Child) -> None:
         super().__init__(f"{child.process.name} ended with {describe_status(child.status)}")
-        said = [line for line in child.log.last_lines if line.strip()]
-        self.reason = said[-1] if said else describe_status(child.status)
+        self.reason = last_words(child.log.last_lines) or describe_status(child.status)
 
 
 class Supervisor:
-    """Runs processes and restarts those that die, until it is left as a context: then it ends them all.
+    """Runs processes and restarts those that die. Leaving it as a context ends them all.
 
-    It must be used by the main thread, and that thread must not end before it: Linux sends the signal that
-    a child gets on its parent's death when the thread dies that started it.
+    It belongs in the main thread: Linux takes the death of the thread that started a child for the
+    death of its parent.
     """
 
     def __init__(self, terminal: Terminal | None = None) -> None:
@@ -46,7 +47,7 @@ class Supervisor:
         self._last_request = 0.0
         self._parent: int | None = None
 
-    def __enter__(self) -> "Supervisor":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +59,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def stopped_by_signals(self) -> Iterator[None]:
-        """Inside, Ctrl-C, SIGTERM, a closed terminal and the parent's death make waiting raise Stopped."""
+        """Inside, Ctrl-C, SIGTERM, SIGHUP and the parent's death make waiting raise Stopped."""
         # Under nohup the user wants it to outlive the terminal and the shell that started it.
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             self._parent = os.getppid()
@@ -102,7 +103,7 @@ class Supervisor:
     def wait_until(
         self,
         condition: Callable[[], bool],
-        seconds: float = float("inf"),
+        seconds: float = FOREVER,
         every: float = 0.05,
     ) -> bool:
         """Supervise until the condition holds. Return False when time is up first."""
@@ -127,7 +128,7 @@ class Supervisor:
         self._children.clear()
 
     def _request_stop(self, *_: object) -> None:
-        # One Ctrl-C may arrive twice, from the terminal and from make: only a later one means haste.
+        # One may arrive twice, from the terminal and from make: only a later one means haste.
         now = time.monotonic()
         if now - self._last_request > 1.0:
             self._stop_requests += 1
@@ -153,8 +154,13 @@ class Supervisor:
         self._guard.check()
 
     def _add(self, child: Child) -> Child:
-        self._start(child)
         self._children.append(child)
+        try:
+            self._start(child)
+        except BaseException:
+            self._stop_all([child])
+            self._children.remove(child)
+            raise
         return child
 
     def _start(self, child: Child) -> None:
@@ -185,8 +191,9 @@ class Supervisor:
         if child.restarts:
             delay = child.restart_at - time.monotonic()
             ending = describe_status(child.status)
+            hint = f" (see {child.process.log})" if child.process.keeps_own_log else ""
             self.terminal.say_for(
-                child.process.name, f"ended with {ending}; it starts again in {delay:.1f} s"
+                child.process.name, f"ended with {ending}{hint}; it starts again in {delay:.1f} s"
             )
 
     def _unregister(self, child: Child) -> None:
@@ -195,25 +202,32 @@ class Supervisor:
                 self._selector.unregister(child.popen.stdout)
 
     def _stop_all(self, children: list[Child]) -> None:
-        """Send each its signals in turn until it has ended. A further Ctrl-C cuts the waiting short."""
+        """Send each its signals in turn until it has ended. Another Ctrl-C cuts the wait short."""
         steps = {child: list(child.process.stop) for child in children}
         due = dict.fromkeys(children, 0.0)
         requests = self._stop_requests
         for child in children:
             child.restarts = False
-        while living := [child for child in children if child.is_alive]:
+        while living := [child for child in children if child.is_alive and due[child] < FOREVER]:
             if self._stop_requests > requests:
                 requests = self._stop_requests
                 due = dict.fromkeys(children, 0.0)
             for child in living:
-                if steps[child] and time.monotonic() >= due[child]:
-                    number, patience = steps[child].pop(0)
+                if time.monotonic() >= due[child]:
+                    # One that outlives SIGKILL hangs in the kernel: nothing more can be done.
+                    number, patience = steps[child].pop(0) if steps[child] else (0, FOREVER)
                     child.signal(number)
                     due[child] = time.monotonic() + patience
             self._work(0.05)
 
 
+def last_words(lines: Iterable[str]) -> str:
+    """Return the last line that is no addition to one before, as PostgreSQL's hints are."""
+    additions = (" ", "\t", "LINE ", "DETAIL:", "HINT:", "CONTEXT:")
+    return ([line for line in lines if line and not line.startswith(additions)] or [""])[-1]
+
+
 def describe_status(status: int | None) -> str:
     if status is not None and status < 0:
-        return f"signal {signal.Signals(-status).name}"
+        return f"signal {signal.strsignal(-status) or -status}"
     return f"status {status}"

@@ -1,7 +1,8 @@
 """End the children of a process that died without ending them itself (kill -9, out of memory).
 
-Linux tells children of their parent's death, but not grandchildren, and other systems tell nobody. So a small process
-waits for the end of a pipe that only its parent holds. Run as `python -I -S watchdog.py`; standard library only.
+Linux tells children of their parent's death, but not grandchildren, and other systems tell nobody.
+So a small process waits for the end of a pipe that only its parent holds. Run as
+`python -I -S watchdog.py`; standard library only.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ PATIENCE = 20.0  # seconds a child that is asked to end may take before it is ki
 
 
 def main() -> None:
-    """Read `watch PID SIGNAL` and `forget PID` until the pipe ends, then end what is still watched."""
+    """Read `watch PID SIGNAL` and `forget PID` until the pipe ends; end what is still watched."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     watched: dict[int, int] = {}
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 def end(watched: dict[int, int]) -> None:
-    """Send each process group its signal, those that are killed outright first: they use what the others serve."""
+    """Send each process group its signal: first to those killed outright, which use the others."""
     for pid, number in sorted(watched.items(), key=lambda item: item[1] != signal.SIGKILL):
         send(pid, number)
     deadline = time.monotonic() + PATIENCE

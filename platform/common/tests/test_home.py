@@ -67,10 +67,10 @@ def test_a_home_that_cannot_be_made_is_explained_in_one_line(tmp_path):
         text=True,
     )
     assert finished.returncode == 1
-    assert finished.stderr.splitlines() == [
-        f"Error: Chancery cannot make the directory {tmp_path}/file/home (CHANCERY_HOME names another): "
-        "Not a directory."
-    ]
+    assert finished.stderr == (
+        f"Error: Chancery cannot make the directory {tmp_path}/file/home "
+        "(CHANCERY_HOME names another): Not a directory.\n"
+    )
 
 
 def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):

@@ -16,7 +16,14 @@ def test_the_module_platform_is_the_standard_librarys():
 
 
 def test_the_module_platform_is_the_standard_librarys_under_manage_py():
-    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", "import platform as p; print(p.__file__)"]
+    command = [
+        sys.executable,
+        "manage.py",
+        "shell",
+        "--no-imports",
+        "-c",
+        "import platform as p; print(p.__file__)",
+    ]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert Path(said.stdout.strip()).parent == STANDARD_LIBRARY
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 from common import embedded, logins
 from common.home import ROOT
 from common.tests.support import (
-    command_line,
     environment,
     free_port,
     process_named,
@@ -65,7 +65,10 @@ class Up:
         return "Chancery is ready" in self.output.read_text()
 
     def is_live(self):
-        with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{self.port}/health/live") as answer:
+        with (
+            contextlib.suppress(OSError),
+            urlopen(f"http://127.0.0.1:{self.port}/health/live") as answer,
+        ):
             return answer.status == 200
         return False
 
@@ -99,18 +102,27 @@ def refusal(home, **variables):
 
 
 def variables_of(pid):
-    return dict(part.split("=", 1) for part in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in part)
+    return dict(
+        part.split("=", 1)
+        for part in Path(f"/proc/{pid}/environ").read_text().split("\0")
+        if "=" in part
+    )
 
 
 def execute(home, query):
     with psycopg.connect(
-        host=str(embedded.socket_directory(home)), user=logins.OWNER, dbname="chancery", autocommit=True
+        host=str(embedded.socket_directory(home)),
+        user=logins.OWNER,
+        dbname="chancery",
+        autocommit=True,
     ) as connection:
         return connection.execute(query).fetchone()
 
 
 def test_it_starts_everything_and_ctrl_c_leaves_nothing(home):
-    with running_up(home, DATABASE_OWNER_URL="postgresql://inherited", CHANCERY_LOGIN="owner") as up:
+    with running_up(
+        home, DATABASE_OWNER_URL="postgresql://inherited", CHANCERY_LOGIN="owner"
+    ) as up:
         assert up.is_live()
         for name in ("web", "turns", "ingestion"):
             variables = variables_of(up.pid(name))
@@ -145,8 +157,6 @@ def test_a_second_one_in_the_same_home_is_refused(home):
 
 
 def test_a_busy_port_is_refused_before_anything_is_started(home):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert f"Port {port} on 127.0.0.1 is in use" in refusal(home, PORT=str(port))
@@ -160,7 +170,10 @@ def test_a_busy_port_is_refused_before_anything_is_started(home):
         ({"HOST": "no.such.host.invalid"}, "HOST=no.such.host.invalid is no address"),
         ({"PORT": "70000"}, "PORT=70000 is no port"),
         ({"PORT": "web"}, "PORT"),
-        ({"DATABASE_URL": "postgresql://chancery_app:hidden@127.0.0.1:1/x"}, "DATABASE_PLATFORM_URL"),
+        (
+            {"DATABASE_URL": "postgresql://chancery_app:hidden@127.0.0.1:1/x"},
+            "DATABASE_PLATFORM_URL",
+        ),
         ({"DATABASE_URL": "nonsense:hidden"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/x"}, "DATABASE_URL"),
     ],
@@ -187,13 +200,21 @@ def test_a_migration_that_fails_is_told_in_one_line(home):
 
 def execute_only(home, query):
     with psycopg.connect(
-        host=str(embedded.socket_directory(home)), user=logins.OWNER, dbname="chancery", autocommit=True
+        host=str(embedded.socket_directory(home)),
+        user=logins.OWNER,
+        dbname="chancery",
+        autocommit=True,
     ) as connection:
         connection.execute(query)
 
 
 def test_a_disk_that_is_nearly_full_is_refused(home):
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50m,mode=711", "tmpfs", home]).returncode:
+    if (
+        os.geteuid()
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=50m,mode=711", "tmpfs", home]
+        ).returncode
+    ):
         pytest.skip("no disk can be mounted here")
     try:
         assert "is full (52 MB free, 200 MB needed)" in refusal(home)
@@ -212,7 +233,9 @@ def three_urls(admin_url, home):
         text=True,
         check=True,
     ).stdout
-    lines = [line.removeprefix("export ") for line in printed.splitlines() if line.startswith("export ")]
+    lines = [
+        line.removeprefix("export ") for line in printed.splitlines() if line.startswith("export ")
+    ]
     return dict(line.split("=", 1) for line in lines)
 
 
@@ -230,11 +253,15 @@ def test_an_external_database_is_migrated_and_gets_no_demo(home):
             assert "example" not in up.said()
             assert "createsuperuser" in up.said()
             with psycopg.connect(urls["DATABASE_OWNER_URL"]) as connection:
-                assert connection.execute("SELECT count(*) FROM tenants_organization").fetchone() == (0,)
+                assert connection.execute(
+                    "SELECT count(*) FROM tenants_organization"
+                ).fetchone() == (0,)
             assert not (home / "postgresql" / "data").exists()
             up.stop()
         # Each way it may be wrong, told in one line.
-        refused = refusal(home, SECRET_KEY="x" * 50, **urls | {"DATABASE_URL": swapped(urls["DATABASE_URL"])})
+        refused = refusal(
+            home, SECRET_KEY="x" * 50, **urls | {"DATABASE_URL": swapped(urls["DATABASE_URL"])}
+        )
         assert "DATABASE_URL does not connect" in refused
         assert "password authentication failed" in refused
         with psycopg.connect(admin_url, dbname="chancery", autocommit=True) as connection:

@@ -19,7 +19,7 @@ def check_address(host: str, port: int) -> None:
     """Raise InstallationError unless a server can listen there."""
     if not 0 < port < 65536:
         raise InstallationError(f"PORT={port} is no port: choose one from 1024 to 65535.")
-    refusals = []
+    refusals: list[OSError] = []
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -31,12 +31,13 @@ def check_address(host: str, port: int) -> None:
                 listener.bind(address)
         except OSError as error:
             refusals.append(error)
-    for error in refusals:
-        if error.errno == errno.EADDRINUSE:
+    for refusal in refusals:
+        if refusal.errno == errno.EADDRINUSE:
             raise InstallationError(
-                f"Port {port} on {host} is in use: end what uses it, or choose another port with PORT={port + 1}."
+                f"Port {port} on {host} is in use: end what uses it, or choose another port with "
+                f"PORT={port + 1}."
             )
-        if error.errno == errno.EACCES:
+        if refusal.errno == errno.EACCES:
             raise InstallationError(
                 f"Port {port} is for root: choose one above 1023, such as PORT=8000."
             )
@@ -52,8 +53,9 @@ def check_free_space(directory: Path) -> None:
         free = shutil.disk_usage(directory).free
     if free < LEAST_FREE_BYTES:
         raise InstallationError(
-            f"The disk of {directory} is full ({free // 1_000_000} MB free, {LEAST_FREE_BYTES // 1_000_000} MB needed): "
-            "free some space, or set CHANCERY_HOME to a directory on another disk."
+            f"The disk of {directory} is full ({free // 1_000_000} MB free, "
+            f"{LEAST_FREE_BYTES // 1_000_000} MB needed): free some space, or set CHANCERY_HOME to "
+            "a directory on another disk."
         )
 
 
@@ -66,7 +68,7 @@ def is_loopback(host: str) -> bool:
 
 def reachable_host(host: str) -> str:
     """Return a host name under which this machine reaches a server that listens on `host`."""
-    return "localhost" if host in ("0.0.0.0", "::", "") else host
+    return "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
 
 
 def base_url(host: str, port: int) -> str:
@@ -85,5 +87,7 @@ def is_live(host: str, port: int) -> bool:
     finally:
         connection.close()
     if status != HTTPStatus.OK:
-        raise InstallationError(f"The web server answers /health/live with status {status}, not 200: see above.")
+        raise InstallationError(
+            f"The web server answers /health/live with status {status}, not 200: see above."
+        )
     return True

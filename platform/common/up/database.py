@@ -1,6 +1,8 @@
-"""What `up` asks a database, as its owner: may it be used, what migrations does it lack, is it empty?"""
+"""What `up` asks a database: may it be used, which migrations does it lack, is it empty?"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -9,19 +11,18 @@ from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
 from common import logins
-from common.database_url import connection_parameters, database_from_url
+from common.database_url import VARIABLES, connection_parameters, database_from_url
 from common.home import InstallationError
 
-VARIABLES = {
-    "DATABASE_URL": logins.APP,
-    "DATABASE_PLATFORM_URL": logins.PLATFORM,
-    "DATABASE_OWNER_URL": logins.OWNER,
-}
+Connection = psycopg.Connection[Any]
 PREPARE = "`manage.py create_logins --admin-url URL` prepares a server and prints the three URLs"
 
 
 def check_database() -> dict[str, Any]:
-    """Raise InstallationError unless the three URLs in the environment serve. Return the owner's parameters."""
+    """Raise InstallationError unless the three URLs in the environment serve.
+
+    Return the owner's, as connection parameters.
+    """
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing:
         raise InstallationError(f"DATABASE_URL needs {' and '.join(missing)} beside it: {PREPARE}.")
@@ -34,9 +35,10 @@ def check_database() -> dict[str, Any]:
 
 
 def _check_connection(variable: str, parameters: dict[str, Any]) -> None:
-    with connect(variable, parameters) as connection:
+    with connected(variable, parameters) as connection:
         row = connection.execute(
-            "SELECT rolsuper, rolbypassrls, EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')"
+            "SELECT rolsuper, rolbypassrls,"
+            " EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')"
             " FROM pg_roles WHERE rolname = current_user"
         ).fetchone()
         assert row
@@ -50,17 +52,21 @@ def _check_connection(variable: str, parameters: dict[str, Any]) -> None:
         raise InstallationError(f"The database that {variable} names has no pgvector: {PREPARE}.")
 
 
-def connect(variable: str, parameters: dict[str, Any]) -> "psycopg.Connection[Any]":
+@contextmanager
+def connected(variable: str, parameters: dict[str, Any]) -> Iterator[Connection]:
+    """Yield a connection. Raise InstallationError when it fails, or what is asked inside does."""
     try:
-        return psycopg.connect(**{"connect_timeout": 5, **parameters}, autocommit=True)
+        with psycopg.connect(**{"connect_timeout": 5, **parameters}, autocommit=True) as connection:
+            yield connection
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise InstallationError(
-            f"{variable} does not connect ({reason}): start that server, or correct the URL. {PREPARE}."
+            f"{variable} does not connect ({reason}): start that server, or correct the URL. "
+            f"{PREPARE}."
         ) from None
 
 
-def unapplied_migrations(connection: "psycopg.Connection[Any]") -> int:
+def unapplied_migrations(connection: Connection) -> int:
     """Return how many migrations the database lacks."""
     applied = set()
     if connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone() == (
@@ -70,7 +76,7 @@ def unapplied_migrations(connection: "psycopg.Connection[Any]") -> int:
     return len(MigrationLoader(None).graph.nodes.keys() - applied)
 
 
-def is_empty(connection: "psycopg.Connection[Any]") -> bool:
+def is_empty(connection: Connection) -> bool:
     """Return whether there is no organization, not even a deleted one."""
     table = apps.get_model("tenants", "Organization")._meta.db_table
     query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))

@@ -7,9 +7,19 @@ from pathlib import Path
 from common.home import ROOT
 from common.supervisor import Process
 
+WEB = (
+    "-m uvicorn config.asgi:application --lifespan off --timeout-graceful-shutdown 5 "
+    "--log-level warning --no-access-log"
+)
+WORKER = (
+    "procrastinate --skip-checks worker --queues {queue} --name {queue} "
+    "--concurrency {concurrency} --shutdown-graceful-timeout 6"
+)
 TURNS_AT_ONCE = 20  # a turn waits for its model most of the time
 DOCUMENTS_AT_ONCE = 2  # reading one keeps a core busy
-LOWER_PRIORITY = 10
+LOWER_PRIORITY = 10  # so that reading documents never keeps an answer waiting
+
+MANAGE = str(ROOT / "manage.py")
 
 # Who may know the owner's URL, and whether demo accounts work, is decided here, not inherited.
 NEVER_INHERITED = ("CHANCERY_DEMO", "CHANCERY_LOGIN", "DATABASE_OWNER_URL")
@@ -17,52 +27,31 @@ NEVER_INHERITED = ("CHANCERY_DEMO", "CHANCERY_LOGIN", "DATABASE_OWNER_URL")
 
 def long_running(host: str, port: int, environment: dict[str, str], logs: Path) -> list[Process]:
     """Return the web server and the workers."""
-    web = [
-        "-m",
-        "uvicorn",
-        "config.asgi:application",
-        "--app-dir",
-        str(ROOT / "platform"),
-        "--lifespan",
-        "off",
-    ]
-    web += ["--host", host, "--port", str(port), "--timeout-graceful-shutdown", "5"]
-    web += ["--log-level", "warning", "--no-access-log"]
-    commands = {
-        "web": (web, 0),
-        "worker-turns": (_worker("turns", TURNS_AT_ONCE), 0),
-        # Niced, so that reading documents never keeps an answer waiting.
-        "worker-ingestion": (_worker("ingestion", DOCUMENTS_AT_ONCE), LOWER_PRIORITY),
-    }
+
+    def process(name: str, arguments: list[str], nice: int = 0) -> Process:
+        command = [sys.executable, *arguments]
+        return Process(name, command, environment, log=logs / f"{name}.log", nice=nice)
+
+    address = ["--app-dir", str(ROOT / "platform"), "--host", host, "--port", str(port)]
     return [
-        Process(
-            name, [sys.executable, *arguments], environment, log=logs / f"{name}.log", nice=nice
-        )
-        for name, (arguments, nice) in commands.items()
+        process("web", [*WEB.split(), *address]),
+        process("worker-turns", _worker("turns", TURNS_AT_ONCE)),
+        process("worker-ingestion", _worker("ingestion", DOCUMENTS_AT_ONCE), LOWER_PRIORITY),
     ]
 
 
 def _worker(queue: str, concurrency: int) -> list[str]:
-    options = ["--queues", queue, "--concurrency", str(concurrency), "--name", queue]
-    return [
-        str(ROOT / "manage.py"),
-        "procrastinate",
-        "worker",
-        *options,
-        "--shutdown-graceful-timeout",
-        "6",
-    ]
+    return [MANAGE, *WORKER.format(queue=queue, concurrency=concurrency).split()]
 
 
 def as_owner(command: list[str], environment: dict[str, str], logs: Path) -> Process:
-    """Return a management command that changes the database and ends."""
+    """Return a management command that changes the database and ends.
+
+    It runs without Django's checks: some of them ask the tables that migrations make.
+    """
     owner = {name: os.environ[name] for name in ("DATABASE_OWNER_URL",) if name in os.environ}
-    return Process(
-        command[0],
-        [sys.executable, str(ROOT / "manage.py"), *command],
-        environment | owner,
-        log=logs / "setup.log",
-    )
+    arguments = [sys.executable, MANAGE, *command, "--skip-checks", "--verbosity", "0"]
+    return Process(command[0], arguments, environment | owner, log=logs / "setup.log")
 
 
 def environment(home: Path, *, demo: bool) -> dict[str, str]:

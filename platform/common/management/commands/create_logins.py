@@ -9,26 +9,20 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from common import logins
 from common.create_logins import Connect, create_logins, without_password
-from common.database_url import database_from_url
+from common.database_url import VARIABLES, database_from_url
 from common.home import InstallationError
-
-VARIABLES = {
-    "DATABASE_URL": logins.APP,
-    "DATABASE_PLATFORM_URL": logins.PLATFORM,
-    "DATABASE_OWNER_URL": logins.OWNER,
-}
 
 
 class Command(BaseCommand):
     help = (
-        "Makes the logins chancery_owner, chancery_app and chancery_platform and the database they use on a "
-        "PostgreSQL 15 or later that has pgvector, or puts them right; it may be run again at any time. Passwords come "
-        "from DATABASE_OWNER_URL, DATABASE_URL and DATABASE_PLATFORM_URL where these are set. A login without a "
-        "password gets a new one, and its URL is printed, ready to be exported."
+        "Makes the logins chancery_owner, chancery_app and chancery_platform and the database they "
+        "use on a PostgreSQL 15 or later that has pgvector, or puts them right; it may be run "
+        "again at any time. Passwords come from DATABASE_OWNER_URL, DATABASE_URL and "
+        "DATABASE_PLATFORM_URL where these are set. A login without a password gets a new one, and "
+        "its URL is printed, ready to be exported."
     )
     requires_system_checks = ()
 
@@ -43,7 +37,7 @@ class Command(BaseCommand):
             "--database",
             nargs="+",
             metavar="NAME",
-            help="the databases to prepare; the one that the URLs in the environment name, or chancery",
+            help="the databases to prepare; else the one in DATABASE_URL, or chancery",
         )
         parser.add_argument(
             "--new-passwords",
@@ -111,9 +105,9 @@ def the_database(given: dict[str, dict[str, Any]]) -> str:
 
 def connector(admin_url: str) -> Connect:
     def connect(database: str | None) -> psycopg.Connection[Any]:
-        chosen = {"dbname": database} if database else {}
         try:
-            return psycopg.connect(admin_url, autocommit=True, connect_timeout=10, **chosen)
+            chosen = make_conninfo(admin_url, **{"dbname": database} if database else {})
+            return psycopg.connect(chosen, autocommit=True, connect_timeout=10)
         except psycopg.Error as error:
             raise InstallationError(
                 f"--admin-url does not connect: {str(error).strip()}"
@@ -134,4 +128,5 @@ def login_url(admin_url: str, login: str, password: str, database: str) -> str:
         host, port = parts.pop("host"), parts.pop("port", "5432")
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = f"?{urlencode(parts)}" if parts else ""
-    return f"postgresql://{login}:{quote(password, safe='')}@{address}/{quote(database, safe='')}{options}"
+    user = f"{login}:{quote(password, safe='')}"
+    return f"postgresql://{user}@{address}/{quote(database, safe='')}{options}"

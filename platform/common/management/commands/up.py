@@ -1,34 +1,20 @@
 """Run all of Chancery on this machine: the database, the web server, the workers."""
 
-import os
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from common import embedded, logins
 from common.home import InstallationError, held, make_home
-from common.supervisor import Failed, Stopped, Supervisor
+from common.supervisor import Stopped, Supervisor
 from common.supervisor.output import Terminal
-from common.up import checks, database, processes
-
-PATIENCE = 120.0  # seconds the web server may take to answer for the first time
-DEMO_PEOPLE = """\
-Sign in with one of these and the password demo:
-  admin@chancery.example                     platform staff: runs the installation, in the admin
-  owner@acme.example    owner@globex.example    administers the organization, in the admin
-  manager@…  member@…  viewer@…                 of acme.example and globex.example, over the API
-"""
+from common.up.installation import Installation
 
 
 class Command(BaseCommand):
     help = (
-        "Runs all of Chancery: PostgreSQL (unless DATABASE_URL names one), the web server on HOST and PORT, and two "
-        "workers. What dies is started again. Ctrl-C ends everything."
+        "Runs all of Chancery: PostgreSQL (unless DATABASE_URL names one), the web server on HOST "
+        "and PORT, and two workers. What dies is started again. Ctrl-C ends everything."
     )
     requires_system_checks = ()
 
@@ -52,112 +38,3 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"Chancery cannot run: {error}.") from error
-
-
-class Installation:
-    """One run of Chancery in its home directory, step by step."""
-
-    def __init__(self, home: Path, supervisor: Supervisor, terminal: Terminal) -> None:
-        self.home = home
-        self.supervisor = supervisor
-        self.terminal = terminal
-        self.host, self.port = settings.HOST, settings.PORT
-        self.is_embedded = not os.environ.get("DATABASE_URL")
-        self.is_demo = self.is_embedded and checks.is_loopback(self.host)
-        self.logs = home / "log"
-
-    def run(self, stack: ExitStack) -> None:
-        """Start everything, say where it is, and keep it running until stopped."""
-        began = time.monotonic()
-        checks.check_address(self.host, self.port)
-        checks.check_free_space(self.home)
-        self.logs.mkdir(mode=0o700, exist_ok=True)
-        self.say(f"Chancery starts in {self.home}")
-        owner = self.start_database(stack)
-        self.prepare_database(owner)
-        self.start_processes()
-        self.say(f"Chancery is ready after {time.monotonic() - began:.1f} s.\n")
-        self.say(self.greeting())
-        try:
-            self.supervisor.supervise()
-        except Stopped:
-            self.say("Ending what runs …")
-            raise
-
-    def start_database(self, stack: ExitStack) -> dict[str, Any]:
-        """Return the owner's connection parameters."""
-        if not self.is_embedded:
-            with self.step("database", "DATABASE_URL answers"):
-                return database.check_database()
-        with self.step("database", "PostgreSQL 18 runs"):
-            say = lambda line: self.say(f"  {'':<10} {line}")  # noqa: E731
-            place = stack.enter_context(embedded.started(self.supervisor, self.home, say=say))
-            checks.check_free_space(place.data)
-        return database.connection_parameters(embedded.database_settings(logins.OWNER))
-
-    def prepare_database(self, owner: dict[str, Any]) -> None:
-        """Migrate, and load the demo where nothing would be mixed with it."""
-        environment = processes.environment(self.home, demo=self.is_demo)
-        with database.connect("DATABASE_OWNER_URL", owner) as connection:
-            missing = database.unapplied_migrations(connection)
-        if missing:
-            with self.step("migrate", f"{missing} migrations applied"):
-                self.run_command(["migrate", "--no-input", "--verbosity", "0"], environment)
-        if self.is_demo:
-            with database.connect("DATABASE_OWNER_URL", owner) as connection:
-                is_empty = database.is_empty(connection)
-            if is_empty:
-                with self.step("demo", "two organizations loaded"):
-                    self.run_command(["loaddata", "demo", "--verbosity", "0"], environment)
-
-    def run_command(self, command: list[str], environment: dict[str, str]) -> None:
-        try:
-            self.supervisor.run(processes.as_owner(command, environment, self.logs))
-        except Failed as error:
-            raise InstallationError(
-                f"`manage.py {command[0]}` failed: {error.reason.rstrip('.')}. "
-                f"All it said is in {self.logs / 'setup.log'}."
-            ) from error
-
-    def start_processes(self) -> None:
-        environment = processes.environment(self.home, demo=self.is_demo)
-        with self.step("web", "the web server and two workers run"):
-            web, *_workers = [
-                self.supervisor.start(process)
-                for process in processes.long_running(self.host, self.port, environment, self.logs)
-            ]
-            self.supervisor.wait_until(
-                lambda: web.deaths >= 3 or checks.is_live(self.host, self.port), PATIENCE, every=0.2
-            )
-            if not checks.is_live(self.host, self.port):
-                log = self.logs / "web.log"
-                raise InstallationError(f"The web server does not start: see above, or {log}.")
-
-    @contextmanager
-    def step(self, name: str, done: str) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.say(f"  {name:<10} {done} ({time.monotonic() - began:.1f} s)")
-
-    def say(self, line: str) -> None:
-        self.terminal.say(line)
-
-    def greeting(self) -> str:
-        url = checks.base_url(self.host, self.port)
-        pages = (
-            ("/", "start"),
-            ("/admin/", "the admin"),
-            ("/api/v1/", "the API"),
-            ("/api/v1/docs/", "its reference"),
-        )
-        lines = [f"  {url + path:<40} {what}" for path, what in pages]
-        if self.is_demo:
-            lines += ["", DEMO_PEOPLE]
-        else:
-            lines += [
-                "",
-                "There are no demo accounts here: `manage.py createsuperuser` makes the first account.",
-                "",
-            ]
-        lines.append(f"Logs are in {self.logs}. Ctrl-C ends everything.")
-        return "\n".join(lines)

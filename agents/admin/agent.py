@@ -1,0 +1,93 @@
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.template.defaultfilters import linebreaksbr
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import action
+
+from agents.models import AgentConfig, AgentVersion
+from agents.services import publish_agent
+from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly
+from tenants.admin.forms import OrganizationForm
+from tenants.permissions import Permissions
+
+SETTINGS = ["agent_type", "system_prompt", "model_name", "temperature", "max_tokens"]
+STRUCTURES = ["tools", "metadata"]
+
+
+class AgentForm(OrganizationForm):
+    def clean_tools(self):
+        tools = self.cleaned_data["tools"]
+        if not all(isinstance(name, str) for name in tools):
+            raise ValidationError('Write a list of the names of tools, such as ["search"].')
+        return tools
+
+
+class VersionInline(PartInline):
+    model = AgentVersion
+    fields = ["number", "note", "model_name", "published_by", "created_at"]
+    readonly_fields = fields
+    ordering = ["-number"]
+    verbose_name_plural = "versions"
+    show_change_link = True
+    per_page = 20
+    tab = True
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("agent", "published_by")
+
+
+@admin.register(AgentConfig)
+class AgentConfigAdmin(OrganizationAdmin):
+    """Drafts of agents. What people converse with is what was published last."""
+
+    form = AgentForm
+    list_display = ["name", "slug", "agent_type", "project", "model_name", "is_active"]
+    list_select_related = ["project"]
+    list_filter = ["agent_type", "is_active", ("project", AutocompleteSelectFilter)]
+    search_fields = ["name", "slug"]
+    ordering = ["name", "id"]
+    autocomplete_fields = ["project"]
+    prepopulated_fields = {"slug": ["name"]}
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "description", "project", "is_active"]}),
+        ("What decides an answer", {"fields": [*SETTINGS, *STRUCTURES]}),
+        TIMES,
+    ]
+    inlines = [VersionInline]
+    actions = ["publish"]
+    actions_submit_line = ["save_and_publish"]
+    taken = {"agents_agentconfig_slug": ("slug", "There is an agent of this slug already.")}
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return {} if obj else super().get_prepopulated_fields(request, obj)
+
+    def get_inlines(self, request, obj):
+        return super().get_inlines(request, obj) if obj else []
+
+    @admin.action(description="Publish", permissions=["change"])
+    def publish(self, request, queryset):
+        for agent in queryset:
+            publish_agent(agent=agent, by=request.user)
+        self.message_user(request, f"Published {len(queryset)} agents.")
+
+    @action(description="Save and publish", permissions=[Permissions.AGENTS_CHANGE.value])
+    def save_and_publish(self, request, agent):
+        version = publish_agent(agent=agent, by=request.user)
+        self.message_user(request, f"Published version {version.number}.")
+
+
+@admin.register(AgentVersion)
+class AgentVersionAdmin(ReadOnly, OrganizationAdmin):
+    """What was published, as it was."""
+
+    governed_by = AgentConfig
+    list_display = ["agent", "number", "note", "published_by", "created_at"]
+    list_select_related = ["agent", "published_by"]
+    list_filter = [("agent", AutocompleteSelectFilter)]
+    search_fields = ["agent__name", "note"]
+    readonly_preprocess_fields = {"system_prompt": linebreaksbr}
+    ordering = ["-id"]
+    fieldsets = [
+        (None, {"fields": ["agent", "number", "note", "published_by", "created_at"]}),
+        ("What decides an answer", {"fields": [*SETTINGS, *STRUCTURES]}),
+    ]
