@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from agents.messages import reply_data
 from agents.models import Message, TurnEvent
 from agents.runtime.blocks import in_block
@@ -49,11 +51,10 @@ async def reply_json(organization_id: UUID, reply_id: UUID) -> AsyncGenerator[by
     """Yield the reply as JSON, once, when its turn has ended; nothing when it is not there."""
     with waiting_for(reply_id) as waiter:
         while True:
-            reply = await in_block(organization_id, _find, reply_id, read_only=True)
-            if reply is None:
-                return
-            if reply.status != Message.Status.PENDING:
-                yield _json(reply_data(reply))
+            data, is_there = await in_block(organization_id, _find_final, reply_id, read_only=True)
+            if data is not None:
+                yield _json(data)
+            if data is not None or not is_there:
                 return
             await waiter.wait(LOOK_EVERY_SECONDS)
 
@@ -69,23 +70,32 @@ async def _wait(waiter: Waiter, after: int, *, until: float) -> None:
 
 def _read(reply_id: UUID, after: int) -> tuple[list[Row], bool]:
     """Return the events after a sequence, and whether the stream ends with them."""
-    reply = _find(reply_id)  # before its events: what is final by now has them all
-    if reply is None:
+    # Before its events: what is final by now has them all.
+    status = _replies(reply_id).values_list("status", flat=True).first()
+    if status is None:
         return [], True
-    is_final = reply.status != Message.Status.PENDING
+    is_final = status != Message.Status.PENDING
     rows = list(
         TurnEvent.objects.filter(message_id=reply_id, sequence__gt=after)
         .order_by("sequence")
         .values_list("sequence", "kind", "data")
     )
     if is_final and not rows and not after:  # a reply that was loaded from a fixture has no events
-        rows = [(1, FINAL_KINDS[Message.Status(reply.status)], reply_data(reply))]
+        reply = _replies(reply_id).select_related("agent_version").get()
+        rows = [(1, FINAL_KINDS[Message.Status(status)], reply_data(reply))]
     return rows, is_final
 
 
-def _find(reply_id: UUID) -> Message | None:
-    replies = Message.objects.filter(role=Message.Role.ASSISTANT)
-    return replies.select_related("agent_version").filter(pk=reply_id).first()
+def _find_final(reply_id: UUID) -> tuple[dict[str, Any] | None, bool]:
+    """Return a reply as JSON takes it, None while it is pending, and whether there is one."""
+    reply = _replies(reply_id).select_related("agent_version").first()
+    if reply is None or reply.status == Message.Status.PENDING:
+        return None, reply is not None
+    return reply_data(reply), True
+
+
+def _replies(reply_id: UUID) -> QuerySet[Message]:
+    return Message.objects.filter(role=Message.Role.ASSISTANT, pk=reply_id)
 
 
 def _frame(sequence: int, kind: str, data: dict[str, Any]) -> bytes:

@@ -15,9 +15,9 @@ from tenants.models import User
 def upload(text: str | bytes, *, by: User, filename: str = "notes.md", **fields: Any) -> Document:
     """Upload a text, or the bytes of any file, into the organization of whoever does it."""
     content = text.encode() if isinstance(text, str) else text
-    with acting_for(by.organization_id):
+    with acting_for(by.organization_id) as organization_id:
         return upload_document(
-            organization_id=by.organization_id,
+            organization_id=organization_id,
             file=SimpleUploadedFile(filename, content),
             by=by,
             **fields,
@@ -27,7 +27,7 @@ def upload(text: str | bytes, *, by: User, filename: str = "notes.md", **fields:
 def read_document(text: str | bytes, *, by: User, **fields: Any) -> Document:
     """Upload a text and read it, in this process, which is faster; return the document then."""
     document = upload(text, by=by, **fields)
-    ingest(document.organization_id, document.pk, read=read.read_document)
-    with acting_for(by.organization_id):
+    with acting_for(by.organization_id) as organization_id:
+        ingest(organization_id, document.pk, read=read.read_document)
         document.refresh_from_db()
     return document

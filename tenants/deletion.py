@@ -1,12 +1,17 @@
 """Soft delete: what belongs to a row goes with it and comes back with it.
 
 A row belongs to another when its foreign key says CASCADE. All that goes in one deletion carries
-the same `deletion_id`. Platform staff cannot reach content: when they delete a project or a person,
-what these hold stays as it is, out of reach with its parent, until it is purged with it.
+the same `deletion_id`.
+
+Platform staff's login cannot reach content. What it deletes or restores takes effect first; then
+the application does the rest, acting for the organization. The content of a deleted organization
+stays as it is: nobody can act for that one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +24,7 @@ from psycopg.errors import UniqueViolation
 from common.ids import uuid7
 from common.models import Entity
 from tenants import counters
-from tenants.context import is_acting_as_platform
+from tenants.context import PLATFORM_ALIAS, acting_for, is_acting_as_platform
 from tenants.control_plane import platform_models
 
 LIVING = {"is_deleted": False, "deleted_at": None, "deletion_id": None}
@@ -40,11 +45,10 @@ def delete(row: Any) -> UUID:
     with transaction.atomic(using=_alias(row)):
         counters.queue_up(_organization_id(row), _reachable(type(row)))
         itself = type(row)._base_manager.filter(pk=row.pk)
-        itself.select_for_update().first()  # whoever is adding to the row ends first, or sees it gone
+        itself.select_for_update().first()  # who is adding to the row ends first, or sees it gone
         if itself.filter(is_deleted=False).update(**state):
-            taken: Rows = defaultdict(list, {type(row): [itself]})
-            _take_belongings(itself, state, taken)
-            counters.recount(_organization_id(row), counters.holders_of(taken))
+            _take_all_belongings(row, state)
+            _then_for_the_organization(row, lambda: _take_all_belongings(row, state))
         else:
             state = itself.values(*LIVING).get()
             if not state["is_deleted"]:
@@ -60,11 +64,12 @@ def restore(row: Any) -> None:
     """
     try:
         with transaction.atomic(using=_alias(row)):
-            models = _reachable(type(row))
-            counters.queue_up(_organization_id(row), models)
+            counters.queue_up(_organization_id(row), _reachable(type(row)))
             itself = type(row)._base_manager.select_for_update().get(pk=row.pk)
             if itself.is_deleted:
-                _restore(itself, models)
+                _refuse_deleted_parent(itself)
+                _restore_all(itself, claim=True)
+                _then_for_the_organization(itself, lambda: _restore_all(itself, claim=False))
     except IntegrityError as error:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
@@ -91,14 +96,23 @@ def what_goes_with(rows: Iterable[Any]) -> Iterator[tuple[type[Entity], int]]:
         yield model, others.count()
 
 
-def _take_belongings(parents: QuerySet, gone: dict[str, Any], taken: Rows) -> None:
-    """Delete the living children of rows that were just deleted, and theirs, and note them."""
+def _take_all_belongings(row: Any, state: dict[str, Any]) -> None:
+    """Delete what belongs to a row that was just deleted, and count anew."""
+    itself = type(row)._base_manager.filter(pk=row.pk)
+    taken: Rows = defaultdict(list, {type(row): [itself]})
+    _take_belongings(itself, state, taken)
+    counters.recount(_organization_id(row), counters.holders_of(taken))
+
+
+def _take_belongings(parents: QuerySet, state: dict[str, Any], taken: Rows) -> None:
     for child, field in _belongings(parents.model):
         children = child._base_manager.filter(**{f"{field}__in": parents.values("pk")})
-        if children.filter(is_deleted=False).update(**gone):
-            gone_children = children.filter(deletion_id=gone["deletion_id"])
-            taken[child].append(gone_children)
-            _take_belongings(gone_children, gone, taken)
+        taken_now = children.filter(is_deleted=False).update(**state)
+        gone = children.filter(deletion_id=state["deletion_id"])
+        # What went before may hold more: platform staff's login took it and reached no further.
+        if taken_now or (child is not parents.model and gone.exists()):
+            taken[child].append(gone)
+            _take_belongings(gone, state, taken)
 
 
 def _find_belongings(parents: QuerySet, found: Rows) -> None:
@@ -111,11 +125,15 @@ def _find_belongings(parents: QuerySet, found: Rows) -> None:
             _find_belongings(children, found)
 
 
-def _restore(row: Any, models: set[type[Entity]]) -> None:
+def _refuse_deleted_parent(row: Any) -> None:
     for parent in _parents_of(type(row)):
         parents = parent.related_model._base_manager.filter(pk=getattr(row, parent.attname))
         if deleted := parents.filter(is_deleted=True).first():
             raise RestoreConflict(f"Restore {deleted} first: {row} belongs to it.")
+
+
+def _restore_all(row: Any, *, claim: bool) -> None:
+    models = _reachable(type(row))
     while sum(_leave_to_other_deletions(model, row.deletion_id) for model in models):
         pass  # what belongs to the rows just left goes with them
     taken: Rows = {
@@ -124,7 +142,21 @@ def _restore(row: Any, models: set[type[Entity]]) -> None:
     holders = counters.holders_of(taken, restored=True)
     for model in models:
         model._base_manager.filter(deletion_id=row.deletion_id).update(**LIVING)
-    counters.recount(_organization_id(row), holders, claim=True)
+    counters.recount(_organization_id(row), holders, claim=claim)
+
+
+def _then_for_the_organization(row: Any, step: Callable[[], None]) -> None:
+    """Have the application's login finish what platform staff's cannot, once that is committed."""
+    if is_acting_as_platform() and type(row)._meta.label != "tenants.Organization":
+        finish = partial(Context().run, _finish, row, step)
+        transaction.on_commit(finish, using=PLATFORM_ALIAS)
+
+
+def _finish(row: Any, step: Callable[[], None]) -> None:
+    if row.organization_id is not None:
+        with acting_for(row.organization_id):
+            counters.queue_up(row.organization_id, _reachable(type(row)))
+            step()
 
 
 def _leave_to_other_deletions(model: type[Entity], deletion_id: UUID) -> int:

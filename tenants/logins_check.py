@@ -1,4 +1,4 @@
-"""What a login must and must not be able to do: PostgreSQL is asked before anything relies on it."""
+"""What a login must and must not be able to do: PostgreSQL is asked before all relies on it."""
 
 from typing import Any
 

@@ -35,7 +35,17 @@ class LivingManager(AllManager):
         return super().get_queryset().living()
 
 
-class LinkManager(OrganizationManager):
+class LinkQuerySet(models.QuerySet):
+    def delete(self):
+        """Delete by a statement that names the organization, which Django's over joins does not."""
+        links = self.model._base_manager.using(self.db)
+        return links.filter(pk__in=self.order_by().values("pk")).delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+
+class LinkManager(OrganizationManager.from_queryset(LinkQuerySet)):
     """Links whose ends (`model.ends`, names of foreign keys) are both living."""
 
     def get_queryset(self):

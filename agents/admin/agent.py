@@ -8,7 +8,6 @@ from agents.models import AgentConfig, AgentVersion
 from agents.services import publish_agent
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly
 from tenants.admin.forms import OrganizationForm
-from tenants.permissions import Permissions
 
 SETTINGS = ["agent_type", "system_prompt", "model_name", "temperature", "max_tokens"]
 STRUCTURES = ["tools", "metadata"]
@@ -29,6 +28,7 @@ class VersionInline(PartInline):
     ordering = ["-number"]
     verbose_name_plural = "versions"
     show_change_link = True
+    hide_title = False  # it holds the link
     per_page = 20
     tab = True
 
@@ -64,13 +64,16 @@ class AgentConfigAdmin(OrganizationAdmin):
     def get_inlines(self, request, obj):
         return super().get_inlines(request, obj) if obj else []
 
-    @admin.action(description="Publish", permissions=["change"])
+    def has_publish_permission(self, request, object_id=None):
+        return self.may(request, "change")
+
+    @admin.action(description="Publish", permissions=["publish"])
     def publish(self, request, queryset):
         for agent in queryset:
             publish_agent(agent=agent, by=request.user)
         self.message_user(request, f"Published {len(queryset)} agents.")
 
-    @action(description="Save and publish", permissions=[Permissions.AGENTS_CHANGE.value])
+    @action(description="Save and publish", permissions=["publish"])
     def save_and_publish(self, request, agent):
         version = publish_agent(agent=agent, by=request.user)
         self.message_user(request, f"Published version {version.number}.")

@@ -1,9 +1,10 @@
 """Answers that come while a model thinks, held by no transaction, connection or thread."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import SyncToAsync, async_to_sync
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
@@ -17,8 +18,22 @@ def streamed(request: Any, parts: Parts, *, status: int, content_type: str) -> H
     headers = {"X-Accel-Buffering": "no"}  # nginx would collect them
     options = {"status": status, "content_type": content_type, "headers": headers}
     if isinstance(request._request, ASGIRequest):
-        return StreamingHttpResponse(parts, **options)
+        return StreamingHttpResponse(_without_a_thread(parts), **options)
     return Continued(lambda: HttpResponse(awaited(parts), **options))
+
+
+async def _without_a_thread(parts: Parts) -> Parts:
+    """Give back the thread in which the view ran: asgiref keeps it until the request has ended.
+
+    Whatever needs one after this is given another.
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor: Any = context and SyncToAsync.context_to_thread_executor.pop(context, None)
+    if executor:
+        executor.shutdown(wait=False)
+    async with aclosing(parts):
+        async for part in parts:
+            yield part
 
 
 def awaited(parts: Parts) -> bytes:

@@ -1,10 +1,11 @@
+from math import isnan
 from typing import Any
 
 from rest_framework import serializers
 
 from agents.messages import reply_data
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
-from common.api.fields import JSONObjectField
+from common.api.fields import FlagField, JSONObjectField
 from tenants.api.fields import VisibleField
 from tenants.models import Project
 
@@ -44,6 +45,7 @@ class AgentSerializer(serializers.ModelSerializer):
     """An agent as those who edit it see it. Without a project it serves every one."""
 
     project = VisibleField(queryset=Project.objects.all(), allow_null=True, required=False)
+    is_active = FlagField(default=True)
     tools = serializers.ListField(
         child=serializers.CharField(max_length=100), required=False, max_length=MAX_TOOLS
     )
@@ -55,6 +57,12 @@ class AgentSerializer(serializers.ModelSerializer):
     class Meta:
         model = AgentConfig
         fields = [*_PUBLIC_FIELDS, *_SETTINGS_FIELDS]
+
+    def validate_temperature(self, value: float) -> float:
+        """Refuse what is no number, which passes any comparison with the limits."""
+        if isnan(value):
+            raise serializers.ValidationError("A valid number is required.")
+        return value
 
 
 class PublishSerializer(serializers.Serializer):

@@ -24,13 +24,15 @@ DATE = (
 )
 CLOCK = r"\b\d{1,2}(?:[:.]\d\d|\s?[ap]\.?m\b)"
 MONEY = (
-    rf"[$€£¥]\s?\d|{NUMBER}\s?(?:%|(?:us dollars?|euros?|dollars?|pounds?|pence|cents?|usd|eur"
-    r"|gbp|chf|francs?|percent|times)\b)|\b(?:free|no charge)\b"
+    rf"[$€£¥]\s?\d|\b(?:usd|eur|gbp|chf)\s?\d|{NUMBER}\s?(?:%|(?:us dollars?|euros?|dollars?"
+    r"|pounds?|p|pence|cents?|usd|eur|gbp|chf|francs?|percent\w*|times)\b)"
+    r"|\b(?:free|no charge|half[ -]price|half the)\b"
 )
 HOW_OFTEN = r"\b(?:once|twice|daily|weekly|monthly|yearly|annually|quarterly|every|each|hourly)\b"
+LENGTH = rf"{NUMBER}\s?(?:\w*met(?:er|re)s?|[kcm]?m|inch(?:es)?|feet|foot|miles?|yards?|pages?)\b"
 LASTING = rf"{HOW_OFTEN}|\b(?:until|indefinitely|around the clock|immediately|at least)\b"
 ROLE = (
-    r"\b(?:manager|officer|lead|team|head|department|desk|director|authors?|owner|staff|president"
+    r"\b(?:we|manager|officer|lead|team|head|department|desk|director|authors?|owner|staff|president"
     r"|chief|supervisor|office|panel|board|council|committee|technicians?|engineers?|landlord"
     r"|tenant|employees?|drivers?|customers?|compan(?:y|ies))\b"
 )
@@ -41,10 +43,10 @@ ASKS = {
     "money": r"^\W*(?:how much|what)\b.*\b(?:costs?|price|fees?|charged?|salary|wage|income|fine"
     r"|rent|tuition|pay|pays|paid|earn|hourly rate|mileage rate|deposit)\b|\bhow expensive\b"
     r"|\b(?:price|cost|fee)s? (?:of|for|per)\b",
-    "count": r"\bhow many\b|\bnumber of\b",
+    "count": r"\bhow many\b(?! times)|\bnumber of\b",
     "date": r"^\W*(?:since |until |from |by )?(?:when|what time|(?:what|which) (?:year|date))\b"
     r"|\bhow (?:soon|quickly|late|early)\b|\b(?:opening hours|deadline|in (?:what|which) year)\b",
-    "span": r"\bhow (?:long|old|often|frequently|far (?:in advance|ahead))\b",
+    "span": r"\bhow (?:long|old|often|frequently|many times|far (?:in advance|ahead))\b",
     "size": r"\bhow (?:large|big|tall|high|deep|wide|far|heavy|loud|fast|warm|hot|cold|thick)\b"
     r"|\b(?:weigh|weight|distance|height|depth|length|temperature|capacity|altitude|voltage)\b",
     "amount": r"\bhow much\b|\b(?:percentage|(?:telephone|phone|fax) number|extension)\b",
@@ -55,7 +57,7 @@ ASKS = {
 HAS = {
     "money": MONEY,
     "date": rf"{DATE}|{CLOCK}|{SPAN}",
-    "span": rf"{SPAN}|{LASTING}",
+    "span": rf"{SPAN}|{LENGTH}|{LASTING}",
     "size": NUMBER,
     "amount": NUMBER,
 }
@@ -77,8 +79,11 @@ _OWNER = re.compile(
     r"\b(?:do|does|did|is|has|are|will|at|of|by|with)\s+(?:the\s+)?(?=[A-ZÀ-Þ])((?:[A-ZÀ-Þ][\w-]*\s?)+)"
     r"|\b([A-ZÀ-Þ][\w-]*)['’]s?\b"
 )
-_CODE = re.compile(r"\b(?=\w*\d)(?=\w*[^\W\d_])\w+|\b(?:error|code|version|model|type|class|section"
-                   r"|chapter|article|level|form|step|line|room)\s+(\d+)\b", re.IGNORECASE)
+_CODE = re.compile(
+    r"\b(?=\w*\d)(?=\w*[^\W\d_])\w+|\b(?:error|code|version|model|type|class|section"
+    r"|chapter|article|level|form|step|line|room)\s+(\d+)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

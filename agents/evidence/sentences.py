@@ -69,11 +69,7 @@ def _blocks(text: str) -> list[tuple[int, int]]:
 
 
 def _begins_anew(line: str, last: str, width: int) -> bool:
-    return (
-        bool(MARK.match(line))
-        or last.startswith(("#", "|"))
-        or len(last) < SHORT_LINE * width
-    )
+    return bool(MARK.match(line)) or last.startswith(("#", "|")) or len(last) < SHORT_LINE * width
 
 
 def _split(text: str, start: int, end: int) -> list[tuple[int, int]]:

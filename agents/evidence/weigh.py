@@ -69,6 +69,7 @@ class Evidence:
     key_nearness: float
     fit: float
     standing: float
+    alone: float
     covered: Floats
     near: float
 
@@ -95,42 +96,55 @@ class _Line:
     passage: int
     sentence: Sentence
     encoded: Encoded
-    heading: "_Line | None"
+    heading: str
+    above: Floats
+
+
+@dataclass(frozen=True)
+class _Place:
+    passage: int
+    sentence: Sentence
+    heading: str
+    text: str
 
 
 def weigh(question: Question, passages: Sequence[Passage], *, encode: Encode) -> Weighed:
     """Weigh every sentence of the passages. Calls `encode` once."""
     topic = [question.text[start:end] for start, end in question.topic]
     texts = [question.text, " ".join(topic) or question.text]
-    found = [sentences_of(passage.content) for passage in passages]
-    headings = [passage.heading for passage in passages]
-    unique = dict.fromkeys(
-        [*texts, *(s.text for sentences in found for s in sentences), *filter(None, headings)]
-    )
-    encoded = dict(zip(unique, encode(list(unique)), strict=True))
-    lines = [
-        line
-        for number, sentences in enumerate(found)
-        for line in _lines(number, sentences, headings[number], encoded)
+    single = [word.lower() for word in topic]
+    placed = [
+        place
+        for number, passage in enumerate(passages)
+        for place in _placed(number, sentences_of(passage.content), passage.heading)
     ]
-    return _Scale(question, topic, encoded[texts[0]], encoded[texts[1]].vector).weigh(lines)
+    unique = dict.fromkeys([*texts, *single, *(place.text for place in placed)])
+    encoded = dict(zip(unique, encode(list(unique)), strict=True))
+    lines = [_line(place, encoded[place.text]) for place in placed]
+    lines = [line for line in lines if line.encoded.tokens.size]
+    scale = _Scale(question, topic, encoded[texts[0]], encoded[texts[1]].vector)
+    scale.single = np.array([encoded[w].vector for w in single]).reshape(len(single), 384)
+    return scale.weigh(lines)
 
 
-def _lines(
-    passage: int, sentences: list[Sentence], title: str, encoded: dict[str, Encoded]
-) -> list[_Line]:
-    above = None
-    if title and encoded[title].tokens.size:
-        above = _Line(passage, Sentence(0, 0, title, is_heading=True), encoded[title], None)
-    lines = []
+def _placed(passage: int, sentences: list[Sentence], path: str) -> list[_Place]:
+    """Sentences with the heading they stand under."""
+    title = path.rsplit(" > ", 1)[-1]
+    places = []
     for sentence in sentences:
-        if not encoded[sentence.text].tokens.size:
-            continue
-        line = _Line(passage, sentence, encoded[sentence.text], above)
-        lines.append(line)
         if sentence.is_heading:
-            above = line
-    return lines
+            title = sentence.text.strip("# ")
+            places.append(_Place(passage, sentence, "", sentence.text))
+        else:
+            lead = f"{title}: " if title else ""
+            places.append(_Place(passage, sentence, title, lead + sentence.text))
+    return places
+
+
+def _line(place: _Place, encoded: Encoded) -> _Line:
+    """The sentence's own tokens, which have seen its heading."""
+    own = encoded.spans[:, 0] >= len(place.text) - len(place.sentence.text)
+    return _Line(place.passage, place.sentence, Encoded(encoded.vector, encoded.tokens[own], encoded.spans[own] - (len(place.text) - len(place.sentence.text))), place.heading, encoded.tokens[~own])
 
 
 class _Scale:
@@ -172,6 +186,9 @@ class _Scale:
                 key_nearness=float(line.encoded.vector @ self.keys),
                 fit=self._fit(line, matrix),
                 standing=float(((peak - mean) / spread).mean()) if self.words else 0.0,
+                alone=float((self.single @ line.encoded.tokens.T).max(axis=1).mean())
+                if self.words
+                else 0.0,
                 covered=self._with_heading(line, covered),
                 near=best[line.passage] - float(nearness.max()),
             )
@@ -191,12 +208,12 @@ class _Scale:
         return np.where(there, 1.0, np.clip((peak - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0))
 
     def _with_heading(self, line: _Line, covered: dict[int, Floats]) -> Floats:
-        if line.heading is None:
+        if not line.heading:
             return covered[id(line)]
-        above = covered.get(id(line.heading))
-        if above is None:
-            peak = self._per_word((self.tokens @ line.heading.encoded.tokens.T).max(axis=1))
-            above = covered[id(line.heading)] = self._covered(line.heading, peak)
+        stems = stems_of(line.heading)
+        there = np.array([bool(word & stems) for word in self.words], dtype=bool)
+        peak = self._per_word((self.tokens @ line.above.T).max(axis=1)) if len(line.above) else np.zeros(len(self.words))
+        above = np.where(there, 1.0, np.clip((peak - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0))
         return np.maximum(covered[id(line)], above)
 
     def _fit(self, line: _Line, likeness: Floats) -> float:

@@ -5,13 +5,13 @@ ends a turn (its worker, a person who stops it, a worker that finds it abandoned
 and nothing is added after the end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import QuerySet
 
 from agents.messages import reply_data
 from agents.models import Message, TurnEvent
@@ -47,16 +47,21 @@ class TurnEnded(Exception):
 def start(reply_id: UUID) -> bool:
     """Claim a pending reply by its first event; return False when somebody has already."""
     reply = _hold(reply_id)
-    if _last_sequence(reply):
+    if reply.events.exists():
         return False
-    _append(reply, [_started(reply)], after=0)
+    _append(reply_id, [_started(reply)], after=0)
     return True
 
 
-def append(reply_id: UUID, events: Iterable[Event]) -> None:
-    """Keep further events of a pending reply and announce them, or raise TurnEnded."""
-    reply = _hold(reply_id)
-    _append(reply, list(events), after=_last_sequence(reply))
+def append(reply_id: UUID, events: Sequence[Event], *, after: int) -> int:
+    """Keep further events of a pending reply and announce them, or raise TurnEnded.
+
+    `after` is the sequence of its last event, which whoever claimed the reply knows; return the
+    new one. Done a few times a second for each turn: two statements and the announcement.
+    """
+    if not _pending(reply_id).values_list("pk").first():
+        raise TurnEnded(f"The reply {reply_id} is not pending.")
+    return _append(reply_id, events, after=after)
 
 
 def end(reply_id: UUID, status: str, finish_reason: str, events: Iterable[Event] = ()) -> Message:
@@ -80,33 +85,32 @@ def end(reply_id: UUID, status: str, finish_reason: str, events: Iterable[Event]
         ]
     )
     new.append((FINAL_KINDS[Message.Status(status)], reply_data(reply)))
-    _append(reply, new, after=len(kept))
+    _append(reply_id, new, after=len(kept))
     return reply
 
 
 def _hold(reply_id: UUID) -> Message:
-    """Lock a pending reply to the end of the transaction."""
-    pending = Message.objects.filter(pk=reply_id, status=Message.Status.PENDING)
-    reply = pending.select_for_update(of=("self",), no_key=True).select_related("agent_version")
-    if found := reply.first():
-        return found
+    if reply := _pending(reply_id).select_related("agent_version").first():
+        return reply
     raise TurnEnded(f"The reply {reply_id} is not pending.")
 
 
-def _last_sequence(reply: Message) -> int:
-    return reply.events.aggregate(last=Max("sequence"))["last"] or 0
+def _pending(reply_id: UUID) -> QuerySet[Message]:
+    """The reply if it is pending, locked to the end of the transaction."""
+    pending = Message.objects.filter(pk=reply_id, status=Message.Status.PENDING)
+    return pending.select_for_update(of=("self",), no_key=True)
 
 
-def _append(reply: Message, events: list[Event], *, after: int) -> None:
+def _append(reply_id: UUID, events: Sequence[Event], *, after: int) -> int:
     TurnEvent.objects.bulk_create(
-        TurnEvent(message=reply, sequence=sequence, kind=kind, data=data)
+        TurnEvent(message_id=reply_id, sequence=sequence, kind=kind, data=data)
         for sequence, (kind, data) in enumerate(events, start=after + 1)
     )
+    last = after + len(events)
     with connection.cursor() as cursor:
         # Delivered when the transaction commits.
-        cursor.execute(
-            "SELECT pg_notify(%s, %s)", [CHANNEL, payload(reply.pk, after + len(events))]
-        )
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload(reply_id, last)])
+    return last
 
 
 def _started(reply: Message) -> Event:

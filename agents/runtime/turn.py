@@ -8,6 +8,7 @@ import asyncio
 import logging
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -135,7 +136,7 @@ async def _answer(turn: Turn) -> tuple[str, list[Event]]:
     vector = await asyncio.to_thread(embed_query, turn.request.question)
     passages = await in_block(turn.organization_id, _search, turn, vector, read_only=True)
     answer = provider(replace(turn.request, passages=passages))
-    reason = "stop"
+    reason, last = "stop", 1  # the sequence of the event that claimed the reply
     async with aclosing(in_batches(answer, every=WRITE_EVERY_SECONDS)) as batches:
         async for answers, is_last in batches:
             reason = next((a.reason for a in answers if isinstance(a, Finished)), reason)
@@ -143,7 +144,9 @@ async def _answer(turn: Turn) -> tuple[str, list[Event]]:
             if is_last:
                 return reason, found
             if found:
-                await in_block(turn.organization_id, events.append, turn.reply_id, found)
+                last = await in_block(
+                    turn.organization_id, partial(events.append, after=last), turn.reply_id, found
+                )
     raise AssertionError("unreachable: the last batch is always told")
 
 

@@ -92,6 +92,7 @@ def test_how_an_agent_is_told_to_act_is_for_those_who_edit_it(manager, member, p
         ({"agent_type": "poet"}, "agent_type"),
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": -0.1}, "temperature"),
+        ({"temperature": "nan"}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"tools": {}}, "tools"),
         ({"tools": [{}]}, "tools.0"),

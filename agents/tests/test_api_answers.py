@@ -4,10 +4,13 @@ import asyncio
 import json
 
 import pytest
-from django.db import connection
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from django.db import connection, connections
 from django.http import StreamingHttpResponse
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, AsyncRequestFactory, Client
+from rest_framework.request import Request
 
+from agents.api.answers import streamed
 from agents.models import Message
 from agents.runtime import turn
 from agents.runtime.blocks import in_database_thread
@@ -45,20 +48,25 @@ def pending_reply(organization_id):
         return Message.objects.get(status=Message.Status.PENDING)
 
 
-def asked_of_asgi(path, organization_id, headers):
-    """Ask over ASGI; the turn runs while the answer is waiting. Return (response, body)."""
+async def asked(path, headers):
+    """Ask over ASGI; what the view's thread connected is closed, as a server does."""
+    response = await AsyncClient().post(
+        path, {"content": QUESTION}, content_type="application/json", headers=headers
+    )
+    await sync_to_async(connections.close_all)()
+    return response
 
-    async def ask():
-        response = await AsyncClient().post(
-            path, {"content": QUESTION}, content_type="application/json", headers=headers
-        )
-        if not response.streaming:
-            return response, response.content
+
+def answer_over_asgi(path, organization_id, headers):
+    """Ask, and run the turn while the answer waits. Return (response, body)."""
+
+    async def ask_and_run():
+        response = await asked(path, headers)
         reply = await in_database_thread(pending_reply, organization_id)
         await turn.run(organization_id, reply.pk)
         return response, b"".join([part async for part in response])
 
-    return asyncio.run(ask())
+    return asyncio.run(ask_and_run())
 
 
 def answered(conversation, by, key):
@@ -71,7 +79,7 @@ def answered(conversation, by, key):
 
 
 def test_the_reply_comes_as_json_when_it_is_finished(conversation, path, bearer):
-    response, body = asked_of_asgi(path, conversation.organization_id, bearer)
+    response, body = answer_over_asgi(path, conversation.organization_id, bearer)
     assert (response.status_code, response["Content-Type"]) == (201, "application/json")
     reply = json.loads(body)
     assert (reply["role"], reply["status"]) == ("assistant", "completed")
@@ -82,7 +90,7 @@ def test_the_reply_comes_as_json_when_it_is_finished(conversation, path, bearer)
 
 def test_the_reply_is_streamed_to_who_asks_for_events(conversation, path, bearer):
     headers = bearer | {"Accept": "text/event-stream"}
-    response, body = asked_of_asgi(path, conversation.organization_id, headers)
+    response, body = answer_over_asgi(path, conversation.organization_id, headers)
     assert (response.status_code, response["Content-Type"]) == (201, "text/event-stream")
     assert response["X-Accel-Buffering"] == "no"
     assert "no-store" in response["Cache-Control"]
@@ -92,21 +100,33 @@ def test_the_reply_is_streamed_to_who_asks_for_events(conversation, path, bearer
 
 
 def test_nothing_is_held_while_an_answer_waits(conversation, path, bearer):
-    async def ask():
-        return await AsyncClient().post(
-            path, {"content": QUESTION}, content_type="application/json", headers=bearer
-        )
-
-    response = asyncio.run(ask())
+    response = asyncio.run(asked(path, bearer))
     assert isinstance(response, StreamingHttpResponse)
     assert response.is_async
     assert not connection.in_atomic_block
     assert pending_reply(conversation.organization_id)  # committed before it is streamed
 
 
+def test_the_thread_of_the_view_is_given_back_while_an_answer_waits():
+    kept = SyncToAsync.context_to_thread_executor
+
+    async def parts():
+        yield b"first"
+
+    async def serve_a_request():
+        async with ThreadSensitiveContext() as context:
+            await sync_to_async(lambda: None)()  # a view
+            assert context in kept
+            request = Request(AsyncRequestFactory().get("/"))
+            response = streamed(request, parts(), status=200, content_type="text/plain")
+            return [(part, context in kept) async for part in response]
+
+    assert asyncio.run(serve_a_request()) == [(b"first", False)]
+
+
 def test_a_refusal_is_a_problem_for_who_asks_for_events_too(conversation, path, bearer):
     headers = bearer | {"Accept": "text/event-stream", "Idempotency-Key": "x" * 101}
-    response, _ = asked_of_asgi(path, conversation.organization_id, headers)
+    response = asyncio.run(asked(path, headers))
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
 

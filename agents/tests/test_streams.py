@@ -58,8 +58,12 @@ def run(coroutine):
     return asyncio.run(within_a_minute())
 
 
-async def tell(reply, text):
-    await in_block(reply.organization_id, events.append, reply.pk, [(Kind.TEXT, {"text": text})])
+async def tell(reply, text, after):
+    await in_block(reply.organization_id, _tell, reply, text, after)
+
+
+def _tell(reply, text, after):
+    events.append(reply.pk, [(Kind.TEXT, {"text": text})], after=after)
 
 
 async def finish(reply):
@@ -68,8 +72,8 @@ async def finish(reply):
 
 async def say_and_finish(reply):
     await in_block(reply.organization_id, events.start, reply.pk)
-    await tell(reply, "Twelve ")
-    await tell(reply, "days.")
+    await tell(reply, "Twelve ", after=1)
+    await tell(reply, "days.", after=2)
     await finish(reply)
 
 
@@ -187,8 +191,8 @@ def test_events_arrive_as_they_are_notified(reply, only_notified):
             await waiting(1)
             await in_block(reply.organization_id, events.start, reply.pk)
             yield await first
-            for word in ("Twelve ", "days."):
-                await tell(reply, word)
+            for after, word in enumerate(("Twelve ", "days."), start=1):
+                await tell(reply, word, after)
                 yield await anext(stream)
             await finish(reply)
             async for frame in stream:

@@ -88,7 +88,7 @@ def test_a_reply_whose_worker_was_killed_is_interrupted_with_its_text(member, mo
     reply = ask(member, model_name="scripted")
     with acting_for(member.organization_id):
         assert events.start(reply.pk)
-        events.append(reply.pk, [(Kind.TEXT, {"text": "Twel"})])
+        events.append(reply.pk, [(Kind.TEXT, {"text": "Twel"})], after=1)
     reply = answer(reply)
     assert (reply.status, reply.finish_reason) == ("interrupted", "interrupted")
     assert (reply.content, reply.tokens_used) == ("Twel", None)

@@ -1,12 +1,12 @@
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
 
 from common.api.downloads import Download
 from common.api.pagination import CursorPagination
@@ -57,9 +57,6 @@ class DocumentViewSet(
         "restore": Permissions.DOCUMENTS_DELETE,
     }
 
-    def get_queryset(self) -> QuerySet[Document]:
-        return super().get_queryset().visible_to(self.request.user)
-
     def get_serializer_class(self) -> Any:
         return UploadSerializer if self.action == "create" else DocumentSerializer
 
@@ -67,9 +64,8 @@ class DocumentViewSet(
         """Store a file; it is read, split and made findable in the background."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        by = request.user
         document = upload_document(
-            organization_id=by.organization_id, by=by, **serializer.validated_data
+            organization_id=self.organization_id, by=self.member, **serializer.validated_data
         )
         return self._shown(document, status.HTTP_201_CREATED)
 
@@ -88,21 +84,21 @@ class DocumentViewSet(
     def reprocess(self, request: Any, pk: str) -> Response:
         """Have the document read again."""
         document = self.get_object()
-        reprocess_documents(documents=[document], by=request.user)
+        reprocess_documents(documents=[document], by=self.member)
         return self._shown(self.get_object(), status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses=DocumentSerializer)
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, pk: str) -> Response:
         """Bring a deleted document back."""
-        gone = Document.all_objects.deleted().visible_to(request.user)
+        gone = Document.all_objects.deleted().visible_to(self.member)
         document = get_object_or_404(gone, pk=pk)
         deletion.restore(document)
         return self._shown(document, status.HTTP_200_OK)
 
     def _shown(self, document: Document, answer: int) -> Response:
         context = self.get_serializer_context()
-        return Response(DocumentSerializer(document, context=context).data, status=answer)
+        return self.shown(DocumentSerializer(document, context=context), answer)
 
 
 class ChunkPagination(CursorPagination):
@@ -121,7 +117,7 @@ class ChunkViewSet(NestedMixin, mixins.ListModelMixin, OrganizationViewSet):
     parent_kwarg = "document_pk"
     required_permissions = {"list": Permissions.DOCUMENTS_VIEW}
 
-    def get_queryset(self) -> QuerySet[DocumentChunk]:
+    def get_queryset(self) -> Any:
         return super().get_queryset().filter(document=self.parent)
 
 
@@ -140,14 +136,15 @@ class SearchViewSet(OrganizationViewSet):
         """Find passages; the question is embedded while no transaction is open."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
+        asked = dict(serializer.validated_data)
         filters = SearchFilters(**asked.pop("filter", {}))
 
         def wait() -> Any:
             return None if asked["mode"] == "text" else embed_query(asked["query"])
 
         def answer(vector: Any) -> Response:
-            hits = search(user=request.user, vector=vector, filters=filters, **asked)
-            return Response(SearchResultsSerializer({"results": hits}).data)
+            hits = search(user=self.member, vector=vector, filters=filters, **asked)
+            found = SearchResultsSerializer({"results": hits}).data
+            return Response(ReturnDict(found, serializer=serializer))  # the page keeps the question
 
         return self.continued(wait, answer)

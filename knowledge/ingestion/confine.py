@@ -26,7 +26,11 @@ _CRASHED = (
     "The file could not be read: it is damaged, or too large or complex for its reader."
     " Open it, save it anew and upload that."
 )
-_SIGNALS = {-signal.SIGXCPU: TOO_SLOW, -signal.SIGKILL: TOO_BIG}  # the kernel kills for memory
+_SIGNALS = {
+    -signal.SIGXCPU: TOO_SLOW,
+    -signal.SIGKILL: TOO_BIG,  # by the kernel, when the machine has no memory left
+    -signal.SIGABRT: TOO_BIG,  # by PDFium, when it gets no memory
+}
 
 
 def read_in_child(
@@ -80,16 +84,17 @@ def _run(question: IO[bytes], answer: IO[bytes], complaints: IO[bytes], seconds:
 
 def _wait(child: subprocess.Popen[bytes], seconds: float) -> int:
     """The child's exit status, or TimeoutExpired. `Popen.wait` alone looks up to 50 ms too late."""
-    if sys.platform == "linux":
+    try:
         descriptor = os.pidfd_open(child.pid)
-        try:
-            ended = select.poll()
-            ended.register(descriptor, select.POLLIN)
-            ended.poll(1000 * seconds)
-        finally:
-            os.close(descriptor)
-        seconds = 0
-    return child.wait(seconds)
+    except (AttributeError, OSError):  # macOS has none, and a sandbox may forbid it
+        return child.wait(seconds)
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        ended.poll(1000 * seconds)
+    finally:
+        os.close(descriptor)
+    return child.wait(0)
 
 
 def _reading(status: int, answer: bytes, complaints: bytes) -> Reading:
@@ -101,7 +106,6 @@ def _reading(status: int, answer: bytes, complaints: bytes) -> Reading:
             raise UnreadableDocument(fields["unreadable"])
         return Reading.from_fields(fields["reading"])
     except (ValueError, KeyError, TypeError):
-        logger.exception(
-            "a reader ended with status %d: %s", status, complaints.decode(errors="replace")
-        )
+        said = complaints.decode(errors="replace")
+        logger.error("a reader ended with status %d and said: %s", status, said)
         raise UnreadableDocument(_CRASHED)

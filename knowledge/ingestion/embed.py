@@ -1,8 +1,8 @@
 """Turn text into vectors with a model that runs here: all-MiniLM-L6-v2, in onnxruntime.
 
-The model (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) comes in a package of its
-own, its tokenizer lies beside this file. It was trained on English; other languages work less well.
-A model is code to what runs it, so neither file is used unless its hash is the known one.
+The model (sentence-transformers/all-MiniLM-L6-v2) comes in a package of its own, its tokenizer lies
+beside this file. It was trained on English; other languages work less well. A model is code to what
+runs it, so neither file is used unless its hash is the known one.
 """
 
 import hashlib

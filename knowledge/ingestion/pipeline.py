@@ -22,7 +22,7 @@ from knowledge.passages import replace_passages
 from tenants.context import acting_for
 
 MAX_ATTEMPTS = 3
-EMBEDDED_AT_ONCE = 64  # passages; between these a worker that is told to end looks up
+EMBEDDED_AT_ONCE = 32  # passages; between these a worker that is told to end looks up
 
 INTERRUPTED = (
     f"Reading was interrupted {MAX_ATTEMPTS} times and given up. Have the document read again;"

@@ -17,8 +17,8 @@ from tokenizers import Tokenizer
 
 from knowledge.ingestion.reading import Heading, Reading
 
-# all-MiniLM-L6-v2 takes 256 tokens, two of them special. What is left over is for a heading whose
-# text fills a passage already.
+# In tokens. all-MiniLM-L6-v2 takes 256, two of them special; the room that is left is for a heading
+# that would else be alone, because the text under it fills a passage.
 CAPACITY = 240
 HEADING_ROOM = 14
 
@@ -70,20 +70,15 @@ def split(reading: Reading, *, tokenizer: Tokenizer, capacity: int = CAPACITY) -
     passages: list[Passage] = []
     for section in _sections(reading):
         pieces = list(_cut(splitter, reading.content, section.start, section.end))
-        if len(pieces) > 1 and pieces[0][1] <= section.body:
-            together = (pieces[0][0], pieces[1][1])
-            if _fits(reading.content[slice(*together)], tokenizer, capacity + HEADING_ROOM):
-                pieces[:2] = [together]
+        headings = sum(end <= section.body for _, end in pieces)
+        if 0 < headings < len(pieces):
+            start, end = pieces[0][0], pieces[headings][1]
+            if _fits(reading.content[start:end], tokenizer, capacity + HEADING_ROOM):
+                pieces[: headings + 1] = [(start, end)]
         for start, end in pieces:
+            content = reading.content[start:end]
             passages.append(
-                Passage(
-                    position=len(passages),
-                    content=reading.content[start:end],
-                    start=start,
-                    end=end,
-                    page=section.page,
-                    heading=section.heading,
-                )
+                Passage(len(passages), content, start, end, section.page, section.heading)
             )
     return passages
 

@@ -61,13 +61,15 @@ def test_a_file_that_is_not_read_is_an_error_of_the_form(acme):
         assert not Document.all_objects.exists()
 
 
-def test_a_full_storage_is_an_error_of_the_form(acme):
+def test_a_full_storage_is_an_error_of_the_form(acme, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
     with acting_for(acme):
         OrganizationUsage.objects.update(storage_bytes=acme.max_storage_bytes)
     answer = upload("acme-owner")
     assert errors_of(answer) == {
         "": ["The organization's quota of storage is 100.00 GB, and 100.00 GB is in use already."]
     }
+    assert not list((settings.MEDIA_ROOT / str(acme.pk)).glob("*"))
 
 
 def test_a_document_takes_a_file(acme):

@@ -108,6 +108,10 @@ def test_too_much_memory_is_refused(document):
     assert "memory" in refusal(document, limits=limits, reader=hostile("take_memory"))
 
 
+def test_a_bomb_is_refused():
+    assert "memory" in refusal(SAMPLES / "bomb.pdf", limits=Limits(memory_bytes=200 * 1024**2))
+
+
 def test_too_much_processor_time_is_refused(document):
     limits = Limits(cpu_seconds=1)
     assert "too long" in refusal(document, limits=limits, reader=hostile("take_time"))

@@ -1,6 +1,7 @@
 """The admin site: unfold's, less what does not go with rows that belong to organizations."""
 
 from functools import wraps
+from typing import Any
 
 from csp.constants import SELF, UNSAFE_EVAL
 from csp.decorators import csp_update
@@ -34,7 +35,7 @@ class AdminSite(UnfoldAdminSite):
         return super().has_permission(request) and request.token is None
 
     def admin_view(self, view, cacheable=False):
-        checked = super().admin_view(view, cacheable)
+        checked: Any = super().admin_view(view, cacheable)
 
         @wraps(checked)
         def answer(request, *args, **kwargs):
@@ -48,7 +49,8 @@ class AdminSite(UnfoldAdminSite):
         if REDIRECT_FIELD_NAME not in request.GET:
             index = {REDIRECT_FIELD_NAME: reverse("admin:index")}
             request.GET = QueryDict(urlencode(index))
-        return allow_alpine(super().login)(request, extra_context)
+        page: Any = allow_alpine(super().login)
+        return page(request, extra_context)
 
     def get_urls(self):
         # Its shortcut from a content type and an id to a page breaks on ids that are no UUID.
@@ -66,9 +68,17 @@ class AdminSite(UnfoldAdminSite):
 
 
 class ChoicesView(AutocompleteJsonView):
-    """What an autocomplete field offers; a model's admin may name its rows in `choice_label`."""
+    """What an autocomplete field offers, as the `choice_label` of the rows' admin calls it."""
+
+    model_admin: Any
+
+    def get_queryset(self):
+        return (
+            super()
+            .get_queryset()
+            .select_related(*self.model_admin.get_list_select_related(self.request))
+        )
 
     def serialize_result(self, obj, to_field_name):
         found = super().serialize_result(obj, to_field_name)
-        label = getattr(self.model_admin, "choice_label", None)
-        return found | {"text": label(self.request, obj)} if label else found
+        return found | {"text": self.model_admin.choice_label(self.request, obj)}

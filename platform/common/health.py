@@ -72,7 +72,7 @@ def _check_workers() -> None:
         raise NotReady(f"no worker has been heard of for {WORKER_SILENT_AFTER.seconds} seconds")
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[], None]] = {
     "database": _check_database,
     "migrations": _check_migrations,
     "workers": _check_workers,

@@ -1,5 +1,7 @@
 """The routes of the API, version 1."""
 
+from typing import Any
+
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
@@ -16,15 +18,21 @@ from tenants.api.views.projects import ProjectMemberViewSet, ProjectViewSet
 
 
 class RootView(APIRootView):
-    """Where everything is. The documentation is at `docs/`."""
+    """Where everything is."""
 
     permission_classes = [AllowAny]
+    http_method_names = ["get", "head"]
     name = "Chancery"
 
 
 class Router(DefaultRouter):
-    APIRootView = RootView
     include_format_suffixes = False
+
+    def get_api_root_view(self, api_urls: Any = None) -> Any:
+        """List what is registered, and the endpoints that are one of a kind."""
+        names = {prefix: f"{basename}-list" for prefix, _, basename in self.registry}
+        others = {name: name for name in ("me", "organization", "schema", "docs")}
+        return RootView.as_view(api_root_dict=names | others)
 
 
 router = Router()

@@ -2,6 +2,7 @@
 
 from django.apps import apps
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import reverse
 
 # (section, [(title, model, icon of Material Symbols), …])
@@ -45,6 +46,10 @@ def subheader(request):
     if not user.is_authenticated or not admin.site.has_permission(request):
         return None
     return "Platform staff" if user.is_platform_staff else user.organization.name
+
+
+def favicon(request):
+    return static("common/favicon.svg")
 
 
 def _item(request, title, label, icon):

@@ -109,7 +109,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "common.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "tenants.middleware.OrganizationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -156,7 +156,7 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/api/v1/"
 TOKEN_LIFETIME_DAYS = env.int("TOKEN_LIFETIME_DAYS", default=30)
 
-# Transport: plain HTTP is for a loopback address, or where HTTPS=0 says that nothing better is there
+# Transport: plain HTTP is for a loopback address, or where HTTPS=0 says that it must do
 
 HTTPS = env.bool("HTTPS", default=not _is_loopback(HOST))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
@@ -199,6 +199,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "update_heartbeat_interval": 2.0,
     "stalled_worker_timeout": 10.0,
     "delete_jobs": "successful",
+    "shutdown_graceful_timeout": 6.0,  # what lasts longer is left to the next worker
 }
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
@@ -217,6 +218,9 @@ UNFOLD = {
     "SITE_HEADER": "Chancery",
     "SITE_SUBHEADER": "config.navigation.subheader",
     "SITE_SYMBOL": "account_balance",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "config.navigation.favicon"},
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"navigation": "config.navigation.sections"},
@@ -232,7 +236,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": [
         "common.api.parsers.JSONParser",
         "common.api.parsers.MultiPartParser",
-        "rest_framework.parsers.FormParser",
+        "common.api.parsers.FormParser",
     ],
     "DEFAULT_PAGINATION_CLASS": "common.api.pagination.CursorPagination",
     "DEFAULT_METADATA_CLASS": None,

@@ -5,6 +5,9 @@ and the organization is never a question. Platform staff see the rows of all org
 control plane has; they choose the organization of a new row, and never change it.
 """
 
+from typing import Any
+
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote
 from django.db import models
 from django.http import Http404
@@ -18,13 +21,16 @@ from tenants import deletion
 from tenants.admin.forms import OrganizationForm, StructureField
 from tenants.admin.refusals import REFUSALS, explain
 
-TIMES = ("Times", {"fields": [("created_at", "updated_at")]})
+TIMES: Any = ("Times", {"fields": [("created_at", "updated_at")]})
 
 
 class UnloggedAdmin(ModelAdmin):
     """An admin without Django's log, whose rows carry no organization."""
 
     view_on_site = False
+    list_select_related: list[str] = []
+    list_disable_select_all = True
+    show_facets = ShowFacets.NEVER
 
     def log_addition(self, request, obj, message):
         """Django's log is not kept."""
@@ -38,13 +44,15 @@ class UnloggedAdmin(ModelAdmin):
     def history_view(self, request, object_id, extra_context=None):
         raise Http404("There is no such history.")
 
+    def choice_label(self, request, obj):
+        """What an autocomplete field calls the row."""
+        return str(obj)
+
     def lookup_allowed(self, lookup, value, request):
         """Only what a filter offers: a hidden column could be guessed letter by letter."""
-        filters = [item[0] if isinstance(item, tuple) else item for item in self._filters(request)]
-        return lookup.split("__")[0] in filters and super().lookup_allowed(lookup, value, request)
-
-    def _filters(self, request):
-        return [getattr(item, "parameter_name", item) for item in self.get_list_filter(request)]
+        filters = self.get_list_filter(request)
+        offered = {item[0] if isinstance(item, tuple) else item for item in filters}
+        return lookup.split("__")[0] in offered and super().lookup_allowed(lookup, value, request)
 
 
 class ReadOnly:
@@ -76,7 +84,6 @@ class OrganizationAdmin(UnloggedAdmin):
     governed_by: type[models.Model] | None = None
     taken: dict[str, tuple[str, str]] = {}
     has_organization = True  # a field that platform staff choose
-    list_select_related: list[str] = []
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
@@ -140,10 +147,11 @@ class OrganizationAdmin(UnloggedAdmin):
         return [*super().get_autocomplete_fields(request), *chosen]
 
     def choice_label(self, request, obj):
-        """How an autocomplete field calls the row: platform staff are told whose it is."""
+        """Platform staff are told whose it is."""
+        label = super().choice_label(request, obj)
         if self._shows_organization(request) and obj.organization_id:
-            return f"{obj} ({obj.organization})"
-        return str(obj)
+            return f"{label} ({obj.organization})"
+        return label
 
     # Forms
 

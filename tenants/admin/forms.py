@@ -1,15 +1,21 @@
 """Forms of the admin: they know one organization's rows from another's, and what saving refused."""
 
 import json
+from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 
 class OrganizationForm(forms.ModelForm):
-    """A form for a row of an organization."""
+    """A form for a row of an organization.
 
-    refusal = None  # the ValidationError that saving ended in, when the form is shown again
+    The admin says who fills it in (`request`), and what saving it was refused for (`refusal`) when
+    it is shown again.
+    """
+
+    request: Any
+    refusal: ValidationError | None = None
 
     def clean(self):
         cleaned = super().clean()
@@ -25,6 +31,8 @@ class OrganizationForm(forms.ModelForm):
         if name == "organization" or not isinstance(self.fields.get(name), forms.ModelChoiceField):
             return False
         chosen = self.cleaned_data.get("organization")
+        if "organization" in self.fields and chosen is None:
+            return False  # that is the error to mend first
         own = chosen.pk if chosen else self.instance.organization_id
         rows = value if isinstance(self.fields[name], forms.ModelMultipleChoiceField) else [value]
         return any(getattr(row, "organization_id", None) not in (None, own) for row in rows)

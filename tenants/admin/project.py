@@ -10,8 +10,8 @@ class MemberInline(PartInline):
     """Who is in a project: people are let in and taken out, nothing else."""
 
     model = ProjectMember
-    fields = ["user", "joined"]
-    readonly_fields = ["joined"]
+    fields = ["user", "created_at"]
+    readonly_fields = ["created_at"]
     autocomplete_fields = ["user"]
     can_delete = True
     verbose_name = "member"
@@ -30,10 +30,6 @@ class MemberInline(PartInline):
 
     def has_delete_permission(self, request, obj=None):
         return self.admin_site.get_model_admin(Project).has_change_permission(request, obj)
-
-    @admin.display(description="since")
-    def joined(self, membership):
-        return membership.created_at
 
 
 @admin.register(Project)

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.utils.html import format_html_join
@@ -24,7 +26,8 @@ class RoleForm(OrganizationForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if permissions := self.fields.get("granted_permissions"):
+        permissions: Any = self.fields.get("granted_permissions")
+        if permissions:
             permissions.queryset = permissions_giveable_by(self.request.user)
             in_order = sorted(permissions.queryset, key=lambda held: CATALOGUE.index(held.name))
             permissions.choices = [(held.pk, str(held)) for held in in_order]

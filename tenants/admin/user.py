@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -13,12 +15,15 @@ from tenants.admin.base import TIMES, OrganizationAdmin, save_changes, values
 from tenants.admin.forms import OrganizationForm
 from tenants.delegation import may_administer, roles_giveable_by
 from tenants.models import Role, User
-from tenants.permissions import Permissions
 from tenants.services import create_user, set_roles
 
 admin.site.unregister(Group)  # rights come from roles
 
-OWN_RIGHTS = ["granted_roles", "is_active", "is_staff"]  # nobody changes these of themselves
+OWN_RIGHTS: list[Any] = [
+    "granted_roles",
+    "is_active",
+    "is_staff",
+]  # nobody changes these of themselves
 
 
 class RolesField(forms.ModelMultipleChoiceField):
@@ -43,7 +48,8 @@ class PersonForm(OrganizationForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if roles := self.fields.get("granted_roles"):
+        roles: Any = self.fields.get("granted_roles")
+        if roles:
             own = Q(organization=None) | Q(organization=self.instance.organization_id)
             roles.queryset = roles_giveable_by(self.request.user).filter(own)
             roles.initial = list(self.instance.roles.values_list("pk", flat=True))
@@ -63,7 +69,7 @@ class NewPersonForm(BaseUserCreationForm, PersonForm):
 
 
 @admin.register(User)
-class UserAdmin(OrganizationAdmin, DjangoUserAdmin):
+class UserAdmin(OrganizationAdmin, DjangoUserAdmin):  # type: ignore[misc]
     """People. Rights are handed on by those who hold them (`tenants.delegation`)."""
 
     form = PersonForm
@@ -99,6 +105,10 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):
         allowed = super().has_delete_permission(request, obj) and _is_within(request.user, obj)
         return allowed and obj != request.user
 
+    def has_set_password_permission(self, request, object_id=None):
+        """Whether to offer it; the page that it leads to looks whose password it is."""
+        return self.may(request, "change")
+
     def get_readonly_fields(self, request, obj=None):
         fixed = []
         if obj == request.user:
@@ -115,7 +125,7 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):
             **values(form),
         )
 
-    @action(description="Set password", permissions=[Permissions.USERS_CHANGE.value])
+    @action(description="Set password", permissions=["set_password"])
     def set_password(self, request, object_id):
         return redirect("admin:auth_user_password_change", object_id)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework import serializers
 
 
@@ -21,5 +20,6 @@ class ReferenceField(serializers.PrimaryKeyRelatedField):
 class VisibleField(ReferenceField):
     """The id of a row that `visible_to` shows the caller."""
 
-    def get_queryset(self) -> QuerySet:
-        return super().get_queryset().visible_to(self.context["request"].user)
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        return rows.visible_to(self.context["request"].user)

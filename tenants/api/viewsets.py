@@ -1,9 +1,9 @@
 """The base of every endpoint that serves an organization's rows."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, cast
+from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from rest_framework import mixins, status
@@ -15,9 +15,8 @@ from tenants import deletion
 from tenants.api import problems  # noqa: F401 (registers)
 from tenants.api.permissions import HoldsPermission, Required
 from tenants.context import acting_for
+from tenants.models import User
 from tenants.responses import Continued
-
-Waited = TypeVar("Waited")
 
 
 class OrganizationViewSet(GenericViewSet):
@@ -30,16 +29,33 @@ class OrganizationViewSet(GenericViewSet):
     required_permissions: dict[str, Required] = {}
     http_method_names = ["get", "post", "patch", "delete", "head"]
 
-    def finalize_response(
-        self, request: Any, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    @property
+    def member(self) -> User:
+        """The caller, of whose organization `HoldsPermission` has made sure."""
+        return cast(User, self.request.user)
+
+    @property
+    def organization_id(self) -> UUID:
+        return cast(UUID, self.member.organization_id)
+
+    def get_queryset(self) -> Any:
+        """Only what the caller may see, where the model says what that is."""
+        rows = super().get_queryset()
+        return rows.visible_to(self.member) if hasattr(rows, "visible_to") else rows
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         patch_cache_control(response, no_store=True, private=True)
         return response
 
-    def continued(
-        self, wait: Callable[[], Waited], answer: Callable[[Waited], Response]
-    ) -> Continued:
+    def shown(self, serializer: Any, status: int) -> Response:
+        """Answer with what another serializer shows than the one that read the request.
+
+        Without the serializer itself: the browsable page would make its form of that one.
+        """
+        return Response({**serializer.data}, status=status)
+
+    def continued(self, wait: Callable[[], Any], answer: Callable[[Any], Response]) -> Continued:
         """Wait once the view's transaction has ended, then answer in a short one of its own."""
 
         def finish() -> HttpResponseBase:
@@ -47,7 +63,7 @@ class OrganizationViewSet(GenericViewSet):
                 waited, error = wait(), None
             except Exception as found:  # noqa: BLE001 (handled below, as the view's own would be)
                 waited, error = None, found
-            with acting_for(self.request.user.organization_id, read_only=True):
+            with acting_for(self.organization_id, read_only=True):
                 return self._finish(lambda: answer(waited), error)
 
         return Continued(finish)
@@ -64,22 +80,22 @@ class ListMixin(mixins.ListModelMixin, mixins.RetrieveModelMixin):
     """Lists, and single rows."""
 
 
-class NestedMixin:
+class NestedMixin(OrganizationViewSet):
     """Rows of a parent, which the caller must see before anything else is looked at.
 
     `parents` is its queryset, `parent_kwarg` its id in the path, `self.parent` the row.
     """
 
-    parents: QuerySet
+    parents: Any
     parent_kwarg: str
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        parents = self.parents.visible_to(request.user)
+        parents = self.parents.visible_to(self.member)
         self.parent = get_object_or_404(parents, pk=kwargs[self.parent_kwarg])
 
 
-class SoftDeleteMixin:
+class SoftDeleteMixin(OrganizationViewSet):
     """DELETE is soft: what belongs to the row goes with it, and can come back with it."""
 
     def destroy(self, request: Any, *args: Any, **kwargs: Any) -> Response:
@@ -90,7 +106,7 @@ class SoftDeleteMixin:
         deletion.delete(instance)
 
 
-class ChangeMixin:
+class ChangeMixin(OrganizationViewSet):
     """PATCH answers with the row as it is now."""
 
     def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> Response:

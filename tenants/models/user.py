@@ -16,7 +16,6 @@ from tenants.fields import OrganizationField
 from tenants.managers import AllManager, LivingManager
 from tenants.rls import USERS, RowSecurity
 
-
 validate_username = RegexValidator(
     r"^[\w.+-]+\Z", _("Letters, digits and . + - _ only, so that it is nobody's e-mail address.")
 )

@@ -56,8 +56,8 @@ def make_one_of_each(organization: Any) -> dict[str, Any]:
     return made
 
 
-def make_row(model: Any, made: dict[str, Any], slug: str) -> Any:
-    """Make a row of a model, which refers to rows that were made before."""
+def make_row(model: Any, made: dict[str, Any], slug: str, /, **given: Any) -> Any:
+    """Make a row of a model, which refers to rows that were made before, but for what is given."""
     values = {
         field.name: _value(field, made, slug)
         for field in model._meta.concrete_fields
@@ -65,7 +65,7 @@ def make_row(model: Any, made: dict[str, Any], slug: str) -> Any:
         or (field.primary_key and field.remote_field)
     }
     values |= _VALUES.get(model._meta.label, {})
-    return model._base_manager.create(**values)
+    return model._base_manager.create(**values | given)
 
 
 def _value(field: Any, made: dict[str, Any], slug: str) -> Any:

@@ -1,6 +1,7 @@
 """The site around the pages: signing in, what is not there, what browsers may run."""
 
 import pytest
+from django.core.checks import run_checks
 from django.urls import reverse
 
 from common.ids import uuid7
@@ -46,6 +47,16 @@ def test_the_page_asked_for_comes_after_signing_in(acme, client):
     door = client.get(wanted).url
     answer = client.post(door, {"username": "acme-owner", "password": PASSWORD})
     assert answer.url == wanted
+
+
+@both_logins
+@pytest.mark.parametrize("usernames", [("staff", "acme-owner"), ("acme-owner", "staff")])
+def test_somebody_else_signs_in_over_a_session(acme, usernames):
+    first, second = usernames
+    client = signed_in(first)
+    client.post(reverse("admin:login"), {"username": second, "password": PASSWORD})
+    shown = client.get(reverse("admin:index"))
+    assert shown.context["user"].username == second
 
 
 def test_only_the_admin_may_evaluate_scripts(acme, client):
@@ -95,3 +106,10 @@ def test_signing_out_ends_the_session(acme, username):
     client = signed_in(username)
     assert client.post(reverse("admin:logout")).status_code == 200
     assert client.get(page(Organization, "changelist")).status_code == 302
+
+
+@pytest.mark.django_db
+def test_checking_the_admin_asks_no_database(django_assert_num_queries):
+    """It is checked before the first migration, too."""
+    with django_assert_num_queries(0):
+        run_checks()

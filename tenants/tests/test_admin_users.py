@@ -73,6 +73,12 @@ def test_an_owner_adds_a_person(acme):
     assert use_of(acme) == used + 1
 
 
+def test_a_person_added_in_a_popup_is_handed_back(acme):
+    data = new_person(_popup="1")
+    answer = signed_in("acme-owner").post(page(User, "add"), data).content.decode()
+    assert str(person_named("dora", acme).pk) in answer
+
+
 @both_logins
 def test_platform_staff_add_a_person_to_the_organization_they_choose(globex):
     used = use_of(globex)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import (
     PolymorphicProxySerializer,
     extend_schema,
@@ -29,7 +29,7 @@ from tenants.api.viewsets import (
 )
 from tenants.permissions import Permissions
 
-_SHOWN = {
+_SHOWN: dict[str, Any] = {
     "component_name": "VisibleAgent",
     "serializers": [AgentSerializer, PublicAgentSerializer],
     "resource_type_field_name": None,
@@ -55,16 +55,15 @@ class AgentViewSet(
         "publish": Permissions.AGENTS_CHANGE,
     }
 
-    def get_queryset(self) -> QuerySet[AgentConfig]:
+    def get_queryset(self) -> Any:
         versions = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number")
-        agents = super().get_queryset().visible_to(self.request.user)
-        return agents.annotate(version=Subquery(versions.values("number")[:1]))
+        return super().get_queryset().annotate(version=Subquery(versions.values("number")[:1]))
 
     def get_serializer_class(self) -> Any:
         """How an agent is told to act is shown to those who may edit it."""
         if self.action == "publish":
             return PublishSerializer
-        is_shown = self.action not in ("list", "retrieve") or self.request.user.has_perm(
+        is_shown = self.action not in ("list", "retrieve") or self.member.has_perm(
             Permissions.AGENTS_CHANGE
         )
         return AgentSerializer if is_shown else PublicAgentSerializer
@@ -83,8 +82,8 @@ class AgentViewSet(
         agent = self.get_object()
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        version = publish_agent(agent=agent, by=request.user, **serializer.validated_data)
-        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+        version = publish_agent(agent=agent, by=self.member, **serializer.validated_data)
+        return self.shown(VersionSerializer(version), status.HTTP_201_CREATED)
 
     def _save(self, serializer: Any) -> None:
         with unique(agents_agentconfig_slug="slug"):
@@ -103,5 +102,5 @@ class VersionViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         "retrieve": Permissions.AGENTS_CHANGE,
     }
 
-    def get_queryset(self) -> QuerySet[AgentVersion]:
+    def get_queryset(self) -> Any:
         return super().get_queryset().filter(agent=self.parent)

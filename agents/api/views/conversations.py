@@ -1,7 +1,6 @@
 import json
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -53,12 +52,9 @@ class ConversationViewSet(
         "destroy": Permissions.AGENTS_USE,
     }
 
-    def get_queryset(self) -> QuerySet[Conversation]:
-        return super().get_queryset().visible_to(self.request.user)
-
     def get_object(self) -> Conversation:
         conversation = super().get_object()
-        if self.action != "retrieve" and conversation.user_id != self.request.user.pk:
+        if self.action != "retrieve" and conversation.user_id != self.member.pk:
             raise PermissionDenied("This conversation is somebody else's.")
         return conversation
 
@@ -69,8 +65,8 @@ class ConversationViewSet(
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        conversation = start_conversation(by=request.user, **serializer.validated_data)
-        return Response(ConversationSerializer(conversation).data, status=status.HTTP_201_CREATED)
+        conversation = start_conversation(by=self.member, **serializer.validated_data)
+        return self.shown(ConversationSerializer(conversation), status.HTTP_201_CREATED)
 
 
 class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
@@ -87,7 +83,7 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         "events": _READERS,
     }
 
-    def get_queryset(self) -> QuerySet[Message]:
+    def get_queryset(self) -> Any:
         return super().get_queryset().filter(conversation=self.parent)
 
     def get_serializer_class(self) -> Any:
@@ -116,11 +112,11 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         serializer.is_valid(raise_exception=True)
         reply = post_message(
             conversation=self.parent,
-            by=request.user,
+            by=self.member,
             idempotency_key=_idempotency_key(request),
             **serializer.validated_data,
         )
-        place = reply.organization_id, reply.pk
+        place = self.organization_id, reply.pk
         if request.accepted_renderer.format == EventStreamRenderer.format:
             return streamed(request, reply_events(*place), status=201, content_type=_STREAM)
         if request.accepted_renderer.format == JSONRenderer.format:
@@ -142,13 +138,13 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         reply = self.get_object()
         if reply.role != Message.Role.ASSISTANT:
             raise Http404
-        events = reply_events(reply.organization_id, reply.pk, _last_event(request))
+        events = reply_events(self.organization_id, reply.pk, _last_event(request))
         return streamed(request, events, status=200, content_type=_STREAM)
 
 
 def _idempotency_key(request: Any) -> str:
     key = request.headers.get(_KEY, "")
-    longest = Message._meta.get_field("idempotency_key").max_length
+    longest = Message._meta.get_field("idempotency_key").max_length or 0
     if len(key) > longest or not (key.isascii() and key.isprintable()):
         raise field_problem(_KEY, f"This must be at most {longest} printable ASCII characters.")
     return key

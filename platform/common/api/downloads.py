@@ -24,5 +24,6 @@ class Download(FileResponse):
         )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while piece := await asyncio.to_thread(self.file_to_stream.read, self.block_size):
+        file: Any = self.file_to_stream
+        while piece := await asyncio.to_thread(file.read, self.block_size):
             yield piece

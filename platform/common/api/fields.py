@@ -1,7 +1,7 @@
 """Serializer fields for what PostgreSQL can hold and HTML forms can say."""
 
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -14,12 +14,14 @@ _MAX_DEPTH = 16
 class JSONObjectField(serializers.JSONField):
     """A JSON object that PostgreSQL can store; in a form, its text."""
 
-    initial: ClassVar = {}
     default_error_messages = {
         "object": "This must be a JSON object.",
         "storable": "This holds something that cannot be stored.",
         "deep": f"This is nested more than {_MAX_DEPTH} deep.",
     }
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**{"initial": dict} | kwargs)
 
     def get_value(self, dictionary: Any) -> Any:
         value = super().get_value(dictionary)
@@ -60,6 +62,7 @@ class FlagField(serializers.BooleanField):
 
     def __init__(self, **kwargs: Any):
         kwargs.setdefault("style", {"base_template": "flag.html"})
+        kwargs.setdefault("initial", kwargs.get("default", False))
         super().__init__(**kwargs)
 
 

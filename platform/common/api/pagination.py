@@ -38,7 +38,7 @@ class CursorPagination(BasePagination):
     max_page_size = 200
     template = "rest_framework/pagination/previous_and_next.html"
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list:
         self.url = request.build_absolute_uri()
         self.column = self.ordering.removeprefix("-")
         size = self._page_size(request)

@@ -3,7 +3,7 @@
 An exception of an app becomes a problem by a converter of that app: `as_problem.register`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
 from http import HTTPStatus
 from typing import Any
@@ -35,7 +35,7 @@ class Problem(exceptions.APIException):
         *,
         kind: str = "",
         title: str = "",
-        errors: Iterable[dict[str, str | None]] = (),
+        errors: Iterable[Mapping[str, str | None]] = (),
         headers: dict[str, str] | None = None,
         **members: Any,
     ):

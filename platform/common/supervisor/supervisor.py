@@ -71,7 +71,8 @@ class Supervisor:
         for number, handler in before.items():
             if number == signal.SIGCHLD:
                 signal.signal(number, lambda *_: None)
-            elif handler != signal.SIG_IGN:
+            elif number != signal.SIGHUP or handler != signal.SIG_IGN:
+                # A shell starts its background jobs with SIGINT ignored; who sends one means it.
                 signal.signal(number, self._request_stop)
         previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
         try:

@@ -119,6 +119,13 @@ def test_an_unknown_path_is_a_problem(client, db, path):
     problem(client.post(path), 404)
 
 
+def test_a_path_without_its_last_slash_leads_to_the_one_with_it(people):
+    owner = api_as(people["acme-owner"])
+    answer = owner.post("/api/v1/projects", {"name": "Rocket"})
+    assert (answer.status_code, answer["Location"]) == (308, "/api/v1/projects/")
+    problem(owner.post("/api/v1/nothing", {"name": "Rocket"}), 404)
+
+
 def test_an_unknown_page_is_none_of_the_apis(client, db):
     answer = client.get("/nothing/")
     assert (answer.status_code, answer["Content-Type"][:9]) == (404, "text/html")
@@ -139,6 +146,14 @@ def test_what_is_larger_than_any_request_is_a_problem(people, settings):
     owner = api_as(people["acme-owner"])
     problem(owner.post("/api/v1/projects/", {"name": "x" * 20}), 413)
     problem(owner.post("/api/v1/projects/", {"name": "x" * 20}, format="multipart"), 413)
+    form = "application/x-www-form-urlencoded"
+    problem(owner.post("/api/v1/projects/", "name=" + "x" * 20, content_type=form), 413)
+
+
+def test_a_plain_form_will_do(people):
+    owner, form = api_as(people["acme-owner"]), "application/x-www-form-urlencoded"
+    answer = owner.post("/api/v1/projects/", "name=Rock%C3%A9t", content_type=form)
+    assert answer.json()["name"] == "Rockét"
 
 
 def test_a_fault_of_the_program_is_a_problem_without_its_cause(people, monkeypatch):
@@ -163,6 +178,22 @@ def test_a_signed_in_browser_finds_forms(people):
         assert page["Content-Type"].startswith("text/html")
         assert b"<form" in page.content
         assert b"<script>" not in page.content
+
+
+@pytest.mark.parametrize("path", ["projects", "users", "agents", "documents"])
+def test_what_is_on_by_default_is_ticked_in_a_browsers_form(people, path):
+    client = Client()
+    client.force_login(people["acme-owner"], backend="tenants.backends.LoginBackend")
+    page = client.get(f"/api/v1/{path}/", headers={"Accept": "text/html"}).content.decode()
+    boxes = [line for line in page.splitlines() if 'type="checkbox"' in line]
+    assert boxes
+    assert all("checked" in box for box in boxes)
+
+
+def test_a_form_that_leaves_a_box_out_leaves_its_default(people):
+    owner = api_as(people["acme-owner"])
+    made = owner.post("/api/v1/projects/", {"name": "Rocket"}, format="multipart")
+    assert made.json()["is_active"] is True
 
 
 def test_a_browser_is_shown_what_was_wrong_beside_what_it_typed(people):

@@ -62,7 +62,9 @@ class MeSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(RoleNameSerializer(many=True))
     def get_roles(self, user: User) -> list[dict[str, Any]]:
-        return [] if user.is_platform_staff else RoleNameSerializer(user.roles, many=True).data
+        if user.is_platform_staff:
+            return []
+        return list(RoleNameSerializer(user.roles, many=True).data)
 
     def get_permissions(self, user: User) -> list[str]:
         return sorted(user.get_all_permissions())

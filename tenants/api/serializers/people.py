@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from common.api.fields import FlagField
 from tenants.api.fields import ReferenceField
 from tenants.models import Permission, Role, User
 
@@ -19,6 +20,7 @@ class UserSerializer(serializers.ModelSerializer):
             RegexValidator(r"^[\w.+-]+\Z", "Use letters, digits and the signs . + - _ only.")
         ],
     )
+    is_active = FlagField(default=True)
     roles = ReferenceField(many=True, queryset=Role.objects.all(), required=False)
 
     class Meta:

@@ -22,6 +22,7 @@ class LoginView(GenericAPIView):
     """Exchange a password for a token. An unknown name and a wrong password look alike."""
 
     permission_classes = [AllowAny]
+    http_method_names = ["post"]
     serializer_class = LoginSerializer
 
     @extend_schema(responses=IssuedTokenSerializer, auth=[])
@@ -50,6 +51,7 @@ class LogoutView(APIView):
     """End the token that this is asked with, or the session."""
 
     permission_classes = [IsAuthenticated]
+    http_method_names = ["post"]
 
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Any) -> Response:
@@ -64,6 +66,7 @@ class MeView(APIView):
     """The caller, with roles and permissions."""
 
     permission_classes = [IsAuthenticated]
+    http_method_names = ["get", "head"]
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Any) -> Response:

@@ -40,24 +40,23 @@ class UserViewSet(
     def get_object(self) -> User:
         """A person to change holds no right that the caller lacks."""
         person = super().get_object()
-        if self.action != "retrieve" and not delegation.may_administer(self.request.user, person):
+        if self.action != "retrieve" and not delegation.may_administer(self.member, person):
             raise PermissionDenied("This person may do more than you may.")
         return person
 
     def perform_create(self, serializer: Any) -> None:
-        by = self.request.user
-        _refuse_to_give(by, serializer.validated_data.get("roles", ()))
+        _refuse_to_give(self.member, serializer.validated_data.get("roles", ()))
         with unique(tenants_user_email="email", tenants_user_username="username"):
             serializer.instance = services.create_user(
-                organization=by.organization, **serializer.validated_data
+                organization=self.member.organization, **serializer.validated_data
             )
 
     def perform_update(self, serializer: Any) -> None:
         person, changes = serializer.instance, serializer.validated_data
         roles = changes.pop("roles", None)
-        if person.pk == self.request.user.pk:
+        if person.pk == self.member.pk:
             _refuse_to_lock_out(roles is not None or changes.get("is_active") is False)
-        _refuse_to_give(self.request.user, roles or ())
+        _refuse_to_give(self.member, roles or ())
         with unique(tenants_user_email="email", tenants_user_username="username"):
             serializer.save()
         if roles is not None:
@@ -65,7 +64,7 @@ class UserViewSet(
             serializer.instance = self.get_queryset().get(pk=person.pk)
 
     def perform_destroy(self, instance: User) -> None:
-        _refuse_to_lock_out(instance.pk == self.request.user.pk)
+        _refuse_to_lock_out(instance.pk == self.member.pk)
         super().perform_destroy(instance)
 
 
@@ -90,7 +89,7 @@ class RoleViewSet(
             return role
         if role.is_built_in:
             raise PermissionDenied("Built-in roles belong to the platform.")
-        _refuse_to_give(self.request.user, [role])
+        _refuse_to_give(self.member, [role])
         return role
 
     def perform_create(self, serializer: Any) -> None:
@@ -110,7 +109,7 @@ class RoleViewSet(
             serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
 
     def _refuse_to_permit(self, permissions: Iterable[Permission]) -> None:
-        missing = [p.name for p in permissions if not self.request.user.has_perm(p.name)]
+        missing = [p.name for p in permissions if not self.member.has_perm(p.name)]
         if missing:
             raise _beyond("permissions", f"You do not hold {', '.join(missing)} yourself.")
 

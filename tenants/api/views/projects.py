@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import mixins, status
 from rest_framework.response import Response
@@ -33,13 +32,9 @@ class ProjectViewSet(
         "destroy": Permissions.PROJECTS_DELETE,
     }
 
-    def get_queryset(self) -> QuerySet[Project]:
-        return super().get_queryset().visible_to(self.request.user)
-
     def perform_create(self, serializer: Any) -> None:
-        by = self.request.user
         serializer.instance = services.create_project(
-            organization_id=by.organization_id, by=by, **serializer.validated_data
+            organization_id=self.organization_id, by=self.member, **serializer.validated_data
         )
 
 
@@ -58,7 +53,7 @@ class ProjectMemberViewSet(NestedMixin, ListMixin, SoftDeleteMixin, Organization
         "destroy": Permissions.PROJECTS_CHANGE,
     }
 
-    def get_queryset(self) -> QuerySet[ProjectMember]:
+    def get_queryset(self) -> Any:
         return super().get_queryset().filter(project=self.parent)
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
