@@ -51,7 +51,8 @@ def django_db_setup(_owner_makes_the_database, django_db_setup, django_db_blocke
     from common.logins import APP, OWNER
     from tenants.testing import clear_and_create_world, create_world, sign_in
 
-    TransactionTestCase._fixture_teardown = lambda self: clear_and_create_world()
+    # What Django would do is TRUNCATE, which the application has no right to.
+    TransactionTestCase._fixture_teardown = lambda self: clear_and_create_world()  # type: ignore[attr-defined]
     with django_db_blocker.unblock():
         create_world()
         sign_in(APP)

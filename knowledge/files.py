@@ -58,18 +58,18 @@ def local_copy(document: Document) -> Iterator[Path]:
 
     A document that came without a file, from a fixture, has its text for one. Raises FileMissing.
     """
-    if not document.file and document.content is None:
-        raise FileMissing(document.pk)
-    if not document.file:
-        with _copy([document.content.encode()]) as path:
+    file, text = document.file, document.content
+    if file.name and file.storage.exists(file.name):
+        if path := _own_path(document):
             yield path
-    elif not document.file.storage.exists(document.file.name):
-        raise FileMissing(document.file.name)
-    elif path := _own_path(document):
-        yield path
+        else:
+            with file.open() as opened, _copy(opened.chunks()) as copy:
+                yield copy
+    elif text is not None and not file.name:
+        with _copy([text.encode()]) as copy:
+            yield copy
     else:
-        with document.file.open() as file, _copy(file.chunks()) as path:
-            yield path
+        raise FileMissing(file.name or document.pk)
 
 
 def _own_path(document: Document) -> Path | None:

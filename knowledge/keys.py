@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db.models import Model
-
 from tenants.rls import OrganizationKey
 
 
@@ -14,15 +12,15 @@ class CoveringKey(OrganizationKey):
         super().__init__(name=name)
         self.include = tuple(include)
 
-    def create_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         columns = (model._meta.get_field(name).column for name in self.include)
         included = ", ".join(schema_editor.quote_name(column) for column in columns)
         return self._key_sql(model, schema_editor, f" INCLUDE ({included})")
 
-    def remove_sql(self, model: type[Model], schema_editor: Any) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         return self._key_sql(model, schema_editor, "")
 
-    def _key_sql(self, model: type[Model], schema_editor: Any, beside: str) -> str:
+    def _key_sql(self, model: Any, schema_editor: Any, beside: str) -> str:
         quote = schema_editor.quote_name
         table = model._meta.db_table
         name = quote(f"{table}_pkey")

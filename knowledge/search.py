@@ -27,10 +27,13 @@ from tenants.models import Project, User
 Mode = Literal["hybrid", "vector", "text"]
 
 MAX_QUERY_CHARACTERS = 4_000
+MAX_WORDS = 32  # of a long query the rarest count: the others cost much and say little
 POOL = 100  # passages of each ranking that go into the fused one
 
 # The parts of the statements. Each condition on an organization's rows names it, beside the policy.
 # Only `visible` is filled in, with what Django makes of a queryset; its values are parameters, too.
+# `IS TRUE` keeps the planner from making a join of the condition, which it may turn inside out (all
+# postings of a word for each document): the documents are hashed once, and each row looked up.
 _VISIBLE = """visible AS MATERIALIZED ({visible})"""
 
 # Okapi BM25, k1 = 1.2 and b = 0.75: further occurrences of a word count for less and less, and for
@@ -50,8 +53,11 @@ rarity AS MATERIALIZED (
     FROM corpus, words, LATERAL (
         SELECT count(*)::float8 AS chunks FROM knowledge_posting posting
         WHERE posting.organization_id = %(organization)s AND posting.lexeme = words.lexeme
-            AND posting.document_id IN (SELECT id FROM visible)
+            AND (posting.document_id IN (SELECT id FROM visible)) IS TRUE
     ) found
+    WHERE found.chunks > 0
+    ORDER BY found.chunks, words.lexeme
+    LIMIT %(words)s
 ),
 lexical AS MATERIALIZED (
     SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS place
@@ -63,7 +69,7 @@ lexical AS MATERIALIZED (
             )::real AS score
         FROM corpus, rarity, knowledge_posting posting
         WHERE posting.organization_id = %(organization)s AND posting.lexeme = rarity.lexeme
-            AND posting.document_id IN (SELECT id FROM visible)
+            AND (posting.document_id IN (SELECT id FROM visible)) IS TRUE
         GROUP BY posting.chunk_id
         ORDER BY score DESC, posting.chunk_id
         LIMIT %(pool)s
@@ -78,7 +84,7 @@ nearest AS MATERIALIZED (
         SELECT chunk_id, embedding <#> %(vector)s::halfvec AS distance
         FROM knowledge_chunkembedding
         WHERE organization_id = %(organization)s AND embedding_model = %(embedding_model)s
-            AND document_id IN (SELECT id FROM visible)
+            AND (document_id IN (SELECT id FROM visible)) IS TRUE
         ORDER BY distance, chunk_id
         LIMIT %(pool)s
     ) best
@@ -197,6 +203,7 @@ def search(
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "vector": None if vector is None else HalfVector(vector).to_text(),
         "embedding_model": "" if vector is None else local_embedder().name,
+        "words": MAX_WORDS,
         "pool": max(POOL, top_k),
         "top_k": top_k,
     }

@@ -14,25 +14,26 @@ def catalogue_id(*names: str) -> UUID:
 
 def write_catalogue(apps, schema_editor):
     """Bring permissions, built-in roles and what these hold to what the code says."""
-    permission = apps.get_model("tenants", "Permission")
-    role = apps.get_model("tenants", "Role")
-    role_permission = apps.get_model("tenants", "RolePermission")
+    alias = schema_editor.connection.alias
+    permissions = apps.get_model("tenants", "Permission").objects.using(alias)
+    roles = apps.get_model("tenants", "Role").all_objects.using(alias)
+    held_by_roles = apps.get_model("tenants", "RolePermission").all_objects.using(alias)
     for right in Permissions:
-        permission.objects.update_or_create(
+        permissions.update_or_create(
             pk=catalogue_id("permission", right.value),
             defaults={"name": right.value, "description": right.label},
         )
-    permission.objects.exclude(name__in=Permissions.values).delete()
+    permissions.exclude(name__in=Permissions.values).delete()
     for name, (description, rights) in BUILT_IN_ROLES.items():
-        built_in, _ = role.all_objects.update_or_create(
+        built_in, _ = roles.update_or_create(
             pk=catalogue_id("role", name),
             defaults={"name": name, "description": description, "organization": None},
         )
         held = {catalogue_id("permission", right.value) for right in rights}
         for held_id in held:
-            role_permission.all_objects.get_or_create(
+            held_by_roles.get_or_create(
                 pk=catalogue_id("role permission", name, str(held_id)),
                 defaults={"role": built_in, "permission_id": held_id, "organization": None},
             )
-        built_in_rights = role_permission.all_objects.filter(role=built_in)
+        built_in_rights = held_by_roles.filter(role=built_in)
         built_in_rights.exclude(permission_id__in=held).delete()

@@ -205,12 +205,13 @@ def actual(counter: Counter) -> Coalesce:
 
 def _refuse_growth(organization_id: UUID | None, before: dict[str, Any]) -> None:
     after = _usage(organization_id).values().first() or {}
-    limits: Any = apps.get_model("tenants.Organization")._base_manager.filter(pk=organization_id)
+    organizations: Any = apps.get_model("tenants.Organization")._base_manager
+    limits = organizations.filter(pk=organization_id)
     found = limits.values_list(*_LIMITS.values()).first()
     for quota, limit in zip(_LIMITS, found or (), strict=False):
-        grown = after[quota] - before[quota]
-        if grown > 0 and after[quota] > limit:
-            raise QuotaExceeded(quota, limit=limit, used=before[quota], asked=grown)
+        used, grown = before.get(quota, 0), after.get(quota, 0) - before.get(quota, 0)
+        if grown > 0 and used + grown > limit:
+            raise QuotaExceeded(quota, limit=limit, used=used, asked=grown)
 
 
 def _living(model: Any) -> Any:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, router, transaction
-from django.db.models import Field, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
@@ -197,7 +197,7 @@ def _belongings(model: Any) -> Iterator[tuple[type[Entity], str]]:
             yield relation.related_model, relation.field.name
 
 
-def _parents_of(model: Any) -> list[Field]:
+def _parents_of(model: Any) -> list[Any]:
     """The foreign keys of a model that say what its rows belong to."""
     return [
         field

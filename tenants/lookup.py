@@ -25,7 +25,7 @@ def find_by_id(user_id: UUID) -> User | None:
 
 def find_by_token(digest: str) -> User | None:
     """The person of an unexpired token, with its `token_id` and `token_scopes` (a list)."""
-    user = _first_user(
+    user: Any = _first_user(
         "SELECT (found.person).*, token_id, token_scopes FROM tenants_find_token(%s) AS found",
         digest,
     )

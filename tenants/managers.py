@@ -45,7 +45,10 @@ class LinkQuerySet(models.QuerySet):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
 
-class LinkManager(OrganizationManager.from_queryset(LinkQuerySet)):
+_LinkManager = OrganizationManager.from_queryset(LinkQuerySet, "_LinkManager")
+
+
+class LinkManager(_LinkManager):
     """Links whose ends (`model.ends`, names of foreign keys) are both living."""
 
     def get_queryset(self):

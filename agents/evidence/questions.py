@@ -76,8 +76,15 @@ _COUNTED = re.compile(
 )
 # Where a name stands that the question is about: "does Initech", "at Initech", "Initech's".
 _OWNER = re.compile(
-    r"\b(?:do|does|did|is|has|are|will|at|of|by|with)\s+(?:the\s+)?(?=[A-ZÀ-Þ])((?:[A-ZÀ-Þ][\w-]*\s?)+)"
+    r"\b(?i:do|does|did|is|has|are|will|at|of|by|with)\s+(?i:the\s+)?((?:[A-ZÀ-Þ][\w-]*\s?)+)"
     r"|\b([A-ZÀ-Þ][\w-]*)['’]s?\b"
+)
+# Words that say what kind of answer is wanted, not what it is about.
+_KIND_WORDS = re.compile(
+    r"\bhow (?:long|often|soon|far|early|late|quickly|fast|old|big|large|tall|high|deep|wide|heavy"
+    r"|loud|warm|hot|cold|thick|frequently|expensive)\b|\b(?:what|which) (?:time|year|date|kind|sort)\b"
+    r"|\b(?:in advance|many times)\b",
+    re.IGNORECASE,
 )
 _CODE = re.compile(
     r"\b(?=\w*\d)(?=\w*[^\W\d_])\w+|\b(?:error|code|version|model|type|class|section"
@@ -104,10 +111,11 @@ class Question:
     @classmethod
     def of(cls, text: str, *, known: frozenset[str] = frozenset()) -> "Question":
         """Take a question apart. `known` are words that name the asker's own organization."""
+        of_kind = [match.span() for match in _KIND_WORDS.finditer(text)]
         spans: dict[str, tuple[int, int]] = {}
         for match in WORD.finditer(text):
             word = match.group().lower().replace("’", "'")
-            if word not in STOP_WORDS:
+            if word not in STOP_WORDS and not any(a <= match.start() < b for a, b in of_kind):
                 spans.setdefault(word, match.span())
         foreign = {word: span for word, span in spans.items() if word not in known}
         counted = _COUNTED.search(text)

@@ -1,7 +1,7 @@
 """What speaks for each sentence of the passages: how near it is to the question, and how much of
 what the question is about it covers.
 
-Everything comes from one encoding of the question, its key words and the sentences. The vectors of
+Everything comes from one encoding of the question, its words and the sentences. The vectors of
 single tokens say whether "guests" covers "friends" where the letters do not.
 """
 
@@ -10,13 +10,23 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from agents.evidence.questions import Question, counts, suits
 from agents.evidence.sentences import Sentence, sentences_of
 from agents.evidence.words import meanings_of, stems_of
 
-Floats = NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
+
+# Token vectors of unrelated words have a cosine of 0.2 to 0.3, those of one meaning in like
+# sentences 0.7 and more (all-MiniLM-L6-v2, read off the questions named in extraction.py).
+UNRELATED = 0.3
+SAME = 0.8
+# What is asked for and what a number counts: 0.54 and more where it answered, up to 0.5 where not.
+COUNTED_OTHER = 0.3
+COUNTED_SAME = 0.5
+COUNTED_WITHIN = 30  # characters after the number
+SHORT_ANSWER = 2  # words: what follows "Yes." is the answer too
 
 
 class Encoded(NamedTuple):
@@ -28,14 +38,14 @@ class Encoded(NamedTuple):
 
     vector: Floats
     tokens: Floats
-    spans: NDArray[np.int_]
+    spans: npt.NDArray[np.int_]
 
 
 Encode = Callable[[Sequence[str]], Sequence[Encoded]]
 
 
 class Passage(Protocol):
-    """What is read of a passage. Search gives objects that have more."""
+    """What is read of a passage, best first. `heading` is a path or ""."""
 
     @property
     def content(self) -> str: ...
@@ -43,178 +53,169 @@ class Passage(Protocol):
     def heading(self) -> str: ...
 
 
-# Token vectors of unrelated words have a cosine of about 0.2 to 0.3, of synonyms in like sentences
-# of 0.7 and more (all-MiniLM-L6-v2, read off the words of the development questions).
-UNRELATED = 0.3
-SAME = 0.8
-COUNTED_NEAR = 30  # characters between a number and what it counts
-COUNTED_SAME = 0.5  # cosine of what is asked for and what is counted: 0.54 and more where it was
-COUNTED_OTHER = 0.3  # the same thing, 0.5 and less where it was not
-
-
 @dataclass(frozen=True)
 class Evidence:
     """One sentence and what speaks for it.
 
-    `passage` is the number of its passage. `nearness` is the cosine of question and sentence,
-    `key_nearness` that of the question's key words; `fit` is how well it suits the kind of
-    question (-1 to 1); `standing` is by how many standard deviations its best tokens stand out for
-    the words of the topic; `covered` (0 to 1) how much of each word of the topic it or its heading
-    covers; `near` is the nearness of the passage's best sentence less that of the best passage's.
+    `passage` is the number of its passage. Cosines: `nearness` of question and sentence,
+    `key_nearness` of the words of the topic and the sentence, `word_nearness` of each such word,
+    alone, and the nearest token (the mean). `standing`: by how many standard deviations these
+    tokens stand out from those of all sentences. `fit` (-1 to 1): how well the sentence suits the
+    kind of question. `covered` (0 to 1, one per word): how much of the topic the sentence or its
+    heading covers. `passage_nearness`: that of the passage's best sentence, less that of all.
     """
 
     passage: int
     sentence: Sentence
     nearness: float
     key_nearness: float
-    fit: float
+    word_nearness: float
     standing: float
-    alone: float
+    fit: float
     covered: Floats
-    near: float
+    passage_nearness: float
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """All sentences, and what holds for them together: `covered` is how much of each word of the
-    topic the best of them covers, `missing` how many of these words stand in none of them, in
-    any form; `strangers` how many names or codes of the question stand nowhere, and `other_owners`
-    how many of those whose facts are asked for."""
+    """All sentences, and what holds for them together.
+
+    `covered`: how much of each word of the topic the best of them covers. `missing`: how many of
+    these words stand in none, in any form. `is_about_others`: the facts of somebody or something
+    are asked for whose name stands in none.
+    """
 
     question: Question
     evidence: list[Evidence]
     covered: Floats
     missing: int
-    strangers: int
-    other_owners: int
+    is_about_others: bool
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A sentence of a passage with its encoding, and the heading above it."""
+    """A sentence with its encoding, and the heading above it."""
 
     passage: int
     sentence: Sentence
     encoded: Encoded
-    heading: str
-    above: Floats
-
-
-@dataclass(frozen=True)
-class _Place:
-    passage: int
-    sentence: Sentence
-    heading: str
-    text: str
+    heading: "_Line | None"
 
 
 def weigh(question: Question, passages: Sequence[Passage], *, encode: Encode) -> Weighed:
     """Weigh every sentence of the passages. Calls `encode` once."""
-    topic = [question.text[start:end] for start, end in question.topic]
-    texts = [question.text, " ".join(topic) or question.text]
-    single = [word.lower() for word in topic]
-    placed = [
-        place
-        for number, passage in enumerate(passages)
-        for place in _placed(number, sentences_of(passage.content), passage.heading)
+    words = [question.text[start:end].lower() for start, end in question.topic]
+    keys = " ".join(question.text[start:end] for start, end in question.topic) or question.text
+    found = [_led(sentences_of(passage.content)) for passage in passages]
+    texts = [lead + sentence.text for sentences in found for lead, sentence in sentences]
+    titles = [passage.heading for passage in passages if passage.heading]
+    unique = list(dict.fromkeys([question.text, keys, *words, *texts, *titles]))
+    encoded = dict(zip(unique, encode(unique), strict=True))
+    lines = [
+        line
+        for number, (sentences, passage) in enumerate(zip(found, passages, strict=True))
+        for line in _lines(number, sentences, passage.heading, encoded)
     ]
-    unique = dict.fromkeys([*texts, *single, *(place.text for place in placed)])
-    encoded = dict(zip(unique, encode(list(unique)), strict=True))
-    lines = [_line(place, encoded[place.text]) for place in placed]
-    lines = [line for line in lines if line.encoded.tokens.size]
-    scale = _Scale(question, topic, encoded[texts[0]], encoded[texts[1]].vector)
-    scale.single = np.array([encoded[w].vector for w in single]).reshape(len(single), 384)
-    return scale.weigh(lines)
+    scale = _Scale(question, encoded[question.text], encoded[keys].vector)
+    return scale.weigh(lines, [encoded[word].vector for word in words])
 
 
-def _placed(passage: int, sentences: list[Sentence], path: str) -> list[_Place]:
-    """Sentences with the heading they stand under."""
-    title = path.rsplit(" > ", 1)[-1]
-    places = []
+def _led(sentences: list[Sentence]) -> list[tuple[str, Sentence]]:
+    """Sentences with the question that each answers: what a text asks, as an FAQ does, is read
+    together with the beginning of its answer."""
+    led = []
+    lead = ""
     for sentence in sentences:
+        led.append(("" if sentence.is_heading else lead, sentence))
         if sentence.is_heading:
-            title = sentence.text.strip("# ")
-            places.append(_Place(passage, sentence, "", sentence.text))
-        else:
-            lead = f"{title}: " if title else ""
-            places.append(_Place(passage, sentence, title, lead + sentence.text))
-    return places
+            lead = f"{sentence.text.strip('# ')} " if sentence.text.endswith("?") else ""
+        elif len(sentence.text.split()) > SHORT_ANSWER:
+            lead = ""
+    return led
 
 
-def _line(place: _Place, encoded: Encoded) -> _Line:
-    """The sentence's own tokens, which have seen its heading."""
-    own = encoded.spans[:, 0] >= len(place.text) - len(place.sentence.text)
-    return _Line(place.passage, place.sentence, Encoded(encoded.vector, encoded.tokens[own], encoded.spans[own] - (len(place.text) - len(place.sentence.text))), place.heading, encoded.tokens[~own])
+def _lines(
+    passage: int,
+    sentences: list[tuple[str, Sentence]],
+    title: str,
+    encoded: dict[str, Encoded],
+) -> list[_Line]:
+    above = None
+    if title:
+        above = _Line(passage, Sentence(0, 0, title, is_heading=True), encoded[title], None)
+    lines = []
+    for lead, sentence in sentences:
+        vector, tokens, spans = encoded[lead + sentence.text]
+        if tokens.size:
+            line = _Line(passage, sentence, Encoded(vector, tokens, spans - len(lead)), above)
+            lines.append(line)
+            above = line if sentence.is_heading else above
+    return lines
 
 
 class _Scale:
     """The question's side of the comparison."""
 
-    def __init__(self, question: Question, topic: list[str], asked: Encoded, keys: Floats) -> None:
+    def __init__(self, question: Question, asked: Encoded, keys: Floats) -> None:
         self.question = question
-        self.vector = asked.vector
+        self.asked = asked
         self.keys = keys
-        self.words = [meanings_of(word.lower()) for word in topic]
-        self.tokens = asked.tokens
+        self.meanings = [meanings_of(question.text[a:b].lower()) for a, b in question.topic]
         self.rows = [_rows(asked.spans, span) for span in question.topic]
-        self.counted = _rows(asked.spans, question.counted) if question.counted else None
+        self.counted = _rows(asked.spans, question.counted) if question.counted else []
 
-    def weigh(self, lines: list[_Line]) -> Weighed:
-        question = self.question
+    def weigh(self, lines: list[_Line], words: list[Floats]) -> Weighed:
+        """Weigh the lines. `words` are the vectors of the words of the topic, each alone."""
         stems = frozenset[str]().union(*(stems_of(line.sentence.text) for line in lines))
-        strangers = sum(not meanings_of(name) & stems for name in question.names)
-        others = sum(not meanings_of(name) & stems for name in question.owners)
-        missing = sum(not word & stems for word in self.words)
+        missing = sum(not meaning & stems for meaning in self.meanings)
+        others = any(not meanings_of(name) & stems for name in self.question.owners)
+        covered = np.zeros(len(self.rows), dtype=np.float32)
         if not lines:
-            nothing = np.zeros(len(self.words), np.float32)
-            return Weighed(question, [], nothing, missing, strangers, others)
-        likeness = [self.tokens @ line.encoded.tokens.T for line in lines]
-        everything = np.concatenate(likeness, axis=1)
-        mean = self._per_word(everything.mean(axis=1))
-        spread = self._per_word(everything.std(axis=1)) + 1e-6
-        nearness = np.array([float(line.encoded.vector @ self.vector) for line in lines])
-        best: dict[int, float] = {}
-        for line, value in zip(lines, nearness, strict=True):
-            best[line.passage] = max(best.get(line.passage, -1.0), value)
+            return Weighed(self.question, [], covered, missing, others)
+        likeness = [self.asked.tokens @ line.encoded.tokens.T for line in lines]
         peaks = [self._per_word(matrix.max(axis=1)) for matrix in likeness]
-        covered = {id(x): self._covered(x, p) for x, p in zip(lines, peaks, strict=True)}
+        coverage = [self._covered(line, peak) for line, peak in zip(lines, peaks, strict=True)]
+        standing = self._standing(likeness, peaks)
+        nearness = [float(line.encoded.vector @ self.asked.vector) for line in lines]
+        passage = _best_of_passages(lines, nearness)
         evidence = [
             Evidence(
                 passage=line.passage,
                 sentence=line.sentence,
-                nearness=float(value),
+                nearness=nearness[n],
                 key_nearness=float(line.encoded.vector @ self.keys),
-                fit=self._fit(line, matrix),
-                standing=float(((peak - mean) / spread).mean()) if self.words else 0.0,
-                alone=float((self.single @ line.encoded.tokens.T).max(axis=1).mean())
-                if self.words
-                else 0.0,
-                covered=self._with_heading(line, covered),
-                near=best[line.passage] - float(nearness.max()),
+                word_nearness=_mean([float((line.encoded.tokens @ word).max()) for word in words]),
+                standing=standing[n],
+                fit=self._fit(line, likeness[n]),
+                covered=np.maximum(coverage[n], self._covered_above(line)),
+                passage_nearness=passage[line.passage] - max(nearness),
             )
-            for line, value, matrix, peak in zip(lines, nearness, likeness, peaks, strict=True)
+            for n, line in enumerate(lines)
         ]
-        together = np.max([covered[id(line)] for line in lines], axis=0)
-        return Weighed(question, evidence, together, missing, strangers, others)
+        return Weighed(self.question, evidence, np.max(coverage, axis=0), missing, others)
 
     def _per_word(self, values: Floats) -> Floats:
         """Values per token of the question, averaged over the tokens of each word of the topic."""
         return np.array([values[rows].mean() if rows else 0.0 for rows in self.rows], np.float32)
 
+    def _standing(self, likeness: list[Floats], peaks: list[Floats]) -> list[float]:
+        everything = np.concatenate(likeness, axis=1)
+        mean = self._per_word(everything.mean(axis=1))
+        spread = self._per_word(everything.std(axis=1)) + 1e-6
+        return [_mean(((peak - mean) / spread).tolist()) for peak in peaks]
+
     def _covered(self, line: _Line, peak: Floats) -> Floats:
         """How much of each word of the topic a line covers: wholly if it has the word."""
         stems = stems_of(line.sentence.text)
-        there = np.array([bool(word & stems) for word in self.words], dtype=bool)
-        return np.where(there, 1.0, np.clip((peak - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0))
+        has = np.array([bool(meaning & stems) for meaning in self.meanings], dtype=bool)
+        return np.where(has, 1.0, np.clip((peak - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0))
 
-    def _with_heading(self, line: _Line, covered: dict[int, Floats]) -> Floats:
-        if not line.heading:
-            return covered[id(line)]
-        stems = stems_of(line.heading)
-        there = np.array([bool(word & stems) for word in self.words], dtype=bool)
-        peak = self._per_word((self.tokens @ line.above.T).max(axis=1)) if len(line.above) else np.zeros(len(self.words))
-        above = np.where(there, 1.0, np.clip((peak - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0))
-        return np.maximum(covered[id(line)], above)
+    def _covered_above(self, line: _Line) -> Floats:
+        above = line.heading
+        if above is None or not above.encoded.tokens.size:
+            return np.zeros(len(self.rows), dtype=np.float32)
+        likeness = self.asked.tokens @ above.encoded.tokens.T
+        return self._covered(above, self._per_word(likeness.max(axis=1)))
 
     def _fit(self, line: _Line, likeness: Floats) -> float:
         """How well a line suits the kind of question; for "how many", what its numbers count."""
@@ -224,16 +225,27 @@ class _Scale:
         spans = line.encoded.spans
         closest = -1.0
         for start, end in counts(line.sentence.text):
-            after = (spans[:, 0] >= start) & (spans[:, 1] <= end + COUNTED_NEAR)
+            there = (spans[:, 0] >= start) & (spans[:, 1] <= end + COUNTED_WITHIN)
             if line.sentence.text[:start].rstrip().endswith((":", "|", "=")):
-                after |= spans[:, 1] <= start
-            if after.any():
-                closest = max(closest, float(likeness[self.counted][:, after].max(axis=1).mean()))
+                there |= (spans[:, 0] >= 0) & (spans[:, 1] <= start)
+            if there.any():
+                closest = max(closest, float(likeness[self.counted][:, there].max(axis=1).mean()))
         scaled = (closest - COUNTED_OTHER) / (COUNTED_SAME - COUNTED_OTHER)
         return float(np.clip(2.0 * scaled - 1.0, -1.0, 1.0))
 
 
-def _rows(spans: NDArray[np.int_], span: tuple[int, int]) -> list[int]:
+def _best_of_passages(lines: list[_Line], nearness: list[float]) -> dict[int, float]:
+    best: dict[int, float] = {}
+    for line, value in zip(lines, nearness, strict=True):
+        best[line.passage] = max(best.get(line.passage, -1.0), value)
+    return best
+
+
+def _rows(spans: npt.NDArray[np.int_], span: tuple[int, int]) -> list[int]:
     """The tokens that lie within a span of the text."""
     inside = (spans[:, 0] >= span[0]) & (spans[:, 1] <= span[1])
     return [int(row) for row in np.flatnonzero(inside)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else 0.0

@@ -20,17 +20,19 @@ STOP_WORDS = frozenset(
     than that the their them then there these they this those through to too under until up us
     very want was we were what what's when where which while who whom whose why will with without
     would you your yours explain list show
+    use used using
     """.split()
 )
 
 # The longest ending is taken off first, and at least three letters stay.
 ENDINGS = (
-    *("ations", "ation", "ements", "ement", "ments", "ment", "ings", "ing", "edly", "ed"),
+    *("ements", "ement", "ments", "ment", "ings", "ing", "edly", "ed"),
     *("ions", "ion", "ally", "ly", "able", "ible", "ance", "ence", "ers", "er", "or", "al"),
-    *("ive", "ity"),
+    *("ity",),
 )
 PLURALS = (("'s", ""), ("’s", ""), ("sses", "ss"), ("ies", "y"), ("ied", "y"))
 SHORTEST_STEM = 3
+VOWELS = "aeiou"
 
 # Words people ask with and the words that policies, contracts and manuals answer with. A line is
 # one meaning; a word may stand in several. Written from general knowledge of such documents.
@@ -139,14 +141,15 @@ def stem(word: str) -> str:
     else:
         if word.endswith("s") and not word.endswith(("ss", "us", "is")):
             word = word[:-1]
-    ending = next((e for e in ENDINGS if word.endswith(e)), "")
-    if ending and len(word) - len(ending) >= SHORTEST_STEM:
+    ending = next((e for e in ENDINGS if word.endswith(e) and len(word) >= len(e) + 3), "")
+    if ending:
         word = word.removesuffix(ending)
-        if len(word) > SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in "lsz":
+        if word[-1] == word[-2] and word[-1] not in "lsz" and len(word) > SHORTEST_STEM:
             word = word[:-1]
-    if len(word) > SHORTEST_STEM and word[-1] in "ey":
+    if len(word) > SHORTEST_STEM and (word[-1] == "e" or word[-1] in "yi" and word[-2] not in VOWELS):
         word = word[:-1]
-    return word.removesuffix("i") if len(word) > SHORTEST_STEM + 1 else word
+    # "calibrate" and "calibrated" end where "calibration" does.
+    return word.removesuffix("at") if len(word) > SHORTEST_STEM + 2 else word
 
 
 def _groups() -> dict[str, frozenset[str]]:

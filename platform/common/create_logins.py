@@ -14,6 +14,7 @@ from psycopg import sql
 from common import logins
 from common.home import InstallationError
 
+CREATE_EXTENSION = sql.SQL("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
 OLDEST_VERSION = (
     15  # older ones let everybody make tables in `public`, and know no pg_database_owner
 )
@@ -180,4 +181,4 @@ def _prepare_schema(connection: Connection) -> None:
     elif found[0] != "pg_database_owner":
         connection.execute("ALTER SCHEMA public OWNER TO pg_database_owner")
     connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+    connection.execute(CREATE_EXTENSION)

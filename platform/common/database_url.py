@@ -4,7 +4,7 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ  # type: ignore[import-untyped]
+import environ
 
 from common import logins
 from common.home import InstallationError

@@ -39,9 +39,9 @@ async def retry_stalled(queue: str) -> None:
 
     They may run twice: a worker that was only slow goes on with what it has begun.
     """
+    worker: dict[str, Any] = settings.PROCRASTINATE_WORKER_DEFAULTS
     stalled = await app.job_manager.get_stalled_jobs(
-        queue=queue,
-        seconds_since_heartbeat=settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"],
+        queue=queue, seconds_since_heartbeat=worker["stalled_worker_timeout"]
     )
     for job in stalled:
         logger.warning("The worker of %s died; the job runs again.", job.call_string)

