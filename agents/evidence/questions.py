@@ -36,7 +36,7 @@ ROLE = (
     r"|chief|supervisor|office|panel|board|council|committee|technicians?|engineers?|landlord"
     r"|tenant|employees?|drivers?|customers?|compan(?:y|ies))\b"
 )
-FULL_NAME = r"\b[A-ZÀ-Þ][\w’'-]+ [A-ZÀ-Þ][\w’'-]+"
+FULL_NAME = r"\b[A-ZÀ-Þ][\w\u2019'-]+ [A-ZÀ-Þ][\w\u2019'-]+"
 
 # In order: the first pattern found in the question gives its kind.
 ASKS = {
@@ -69,7 +69,7 @@ _COUNT = re.compile(NUMBER, re.IGNORECASE)
 _ROLE = re.compile(ROLE, re.IGNORECASE)
 _FULL_NAME = re.compile(FULL_NAME)
 _COUNTED = re.compile(
-    r"\b(?:how many|number of)\s+((?:[\w'’-]+\s*){1,3}?)"
+    r"\b(?:how many|number of)\s+((?:[\w'\u2019-]+\s*){1,3}?)"
     r"(?=\s*(?:\b(?:do|does|did|is|are|was|were|can|may|must|should|will|have|has|had|a|an|the|in"
     r"|of|at|per|to|for|i|we|you|before|after|with)\b|[?.]|$))",
     re.IGNORECASE,
@@ -77,13 +77,13 @@ _COUNTED = re.compile(
 # Where a name stands that the question is about: "does Initech", "at Initech", "Initech's".
 _OWNER = re.compile(
     r"\b(?i:do|does|did|is|has|are|will|at|of|by|with)\s+(?i:the\s+)?((?:[A-ZÀ-Þ][\w-]*\s?)+)"
-    r"|\b([A-ZÀ-Þ][\w-]*)['’]s?\b"
+    r"|\b([A-ZÀ-Þ][\w-]*)['\u2019]s?\b"
 )
 # Words that say what kind of answer is wanted, not what it is about.
 _KIND_WORDS = re.compile(
     r"\bhow (?:long|often|soon|far|early|late|quickly|fast|old|big|large|tall|high|deep|wide|heavy"
-    r"|loud|warm|hot|cold|thick|frequently|expensive)\b|\b(?:what|which) (?:time|year|date|kind|sort)\b"
-    r"|\b(?:in advance|many times)\b",
+    r"|loud|warm|hot|cold|thick|frequently|expensive)\b"
+    r"|\b(?:what|which) (?:time|year|date|kind|sort)\b|\b(?:in advance|many times)\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(
@@ -114,7 +114,7 @@ class Question:
         of_kind = [match.span() for match in _KIND_WORDS.finditer(text)]
         spans: dict[str, tuple[int, int]] = {}
         for match in WORD.finditer(text):
-            word = match.group().lower().replace("’", "'")
+            word = match.group().lower().replace("\u2019", "'")
             if word not in STOP_WORDS and not any(a <= match.start() < b for a, b in of_kind):
                 spans.setdefault(word, match.span())
         foreign = {word: span for word, span in spans.items() if word not in known}

@@ -8,16 +8,21 @@ import re
 from dataclasses import dataclass
 
 # What begins a line that stands for itself: a list item, a table row, a heading, a quote.
-MARK = re.compile(r"\s*(?:[-*+•·▪◦‣–|#>]|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s)")
+MARK = re.compile(
+    r"\s*(?:[-*+|#>\u2022\u00b7\u25aa\u25e6\u2023\u2013]|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s)"
+)
 TABLE_RULE = re.compile(r"[\s|:+=-]+")
 # The end of a sentence: its stop, closing quotes, white space, and what can begin the next one.
-STOP = re.compile(r"[.!?…。！？][\"'”’»)\]]*(?:\s+|(?<=[。！？]))(?=[\"'“‘«(\[¿¡]?[^\W_a-z])")
+STOP = re.compile(
+    r"(?:[.!?\u2026][\"'\u2019\u201d\u00bb)\]]*\s+|[\u3002\uff01\uff1f])"
+    r"(?=[\"'\u2018\u201c\u00ab(\[\u00bf\u00a1]?[^\W_a-z])"
+)
 ABBREVIATION = re.compile(
     r"(?:\b(?:e\.\s?g|i\.\s?e|mr|mrs|ms|dr|prof|no|nr|vs|approx|st|fig|sec|art|ca|cf|inc|ltd|co"
     r"|resp|max|min)|\b[a-z])\.$",
     re.IGNORECASE,
 )
-LEADERS = re.compile(r"(?:[.·_]\s?){5,}")  # a line of a table of contents
+LEADERS = re.compile(r"(?:[._\u00b7]\s?){5,}")  # a line of a table of contents
 SHORT_LINE = 0.6  # of the longest line: a shorter one was ended on purpose, not by the margin
 LONGEST_HEADING = 10  # words
 
@@ -37,7 +42,6 @@ def sentences_of(text: str) -> list[Sentence]:
     """The sentences, headings, list items and table rows of a passage, in order."""
     found = []
     for start, end in _blocks(text):
-        whole = True
         for first, last in _split(text, start, end):
             piece = text[first:last]
             whole = (first, last) == (start, end)

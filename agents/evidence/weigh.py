@@ -198,7 +198,7 @@ class _Scale:
         """Values per token of the question, averaged over the tokens of each word of the topic."""
         return np.array([values[rows].mean() if rows else 0.0 for rows in self.rows], np.float32)
 
-    def _standing(self, likeness: list[Floats], peaks: list[Floats]) -> list[float]:
+    def _standing(self, likeness: Sequence[Floats], peaks: Sequence[Floats]) -> list[float]:
         everything = np.concatenate(likeness, axis=1)
         mean = self._per_word(everything.mean(axis=1))
         spread = self._per_word(everything.std(axis=1)) + 1e-6

@@ -6,22 +6,23 @@ English only. A word of another language keeps its letters and is compared as it
 import re
 import unicodedata
 
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 # Words that carry no topic: a sentence is not required to repeat them.
 STOP_WORDS = frozenset(
-    """
+    word
+    for line in """
     a about above after again all also am an and any anyone anything are as at be because been
-    before being below between both but by can could did do does doing don't down during each few
-    find for from further get gets getting give given gives got had happen happens has have having
-    he her here him his how i if in into is it it's its just know let's make makes many may me
-    might mine more most much must my need needs no nor not of off on once one only or other our
-    ours out over own please same say shall she should so some someone something such take tell
-    than that the their them then there these they this those through to too under until up us
-    very want was we were what what's when where which while who whom whose why will with without
-    would you your yours explain list show
-    use used using
-    """.split()
+    before being below between both but by can could did do does doing don't down during each
+    explain few find for from further get gets getting give given gives got had happen happens
+    has have having he her here him his how i if in into is it it's its just know let's list
+    make makes many may me might mine more most much must my need needs no nor not of off on
+    once one only or other our ours out over own please same say shall she should show so some
+    someone something such take tell than that the their them then there these they this those
+    through to too under until up us use used using very want was we were what what's when where
+    which while who whom whose why will with without would you your yours
+    """.splitlines()
+    for word in line.split()
 )
 
 # The longest ending is taken off first, and at least three letters stay.
@@ -30,7 +31,7 @@ ENDINGS = (
     *("ions", "ion", "ally", "ly", "able", "ible", "ance", "ence", "ers", "er", "or", "al"),
     *("ity",),
 )
-PLURALS = (("'s", ""), ("’s", ""), ("sses", "ss"), ("ies", "y"), ("ied", "y"))
+PLURALS = (("'s", ""), ("\u2019s", ""), ("sses", "ss"), ("ies", "y"), ("ied", "y"))
 SHORTEST_STEM = 3
 VOWELS = "aeiou"
 
@@ -127,7 +128,7 @@ SYNONYMS = """
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case, in order."""
     text = unicodedata.normalize("NFKC", text).lower()
-    return [match.group().replace("’", "'") for match in WORD.finditer(text)]
+    return [match.group().replace("\u2019", "'") for match in WORD.finditer(text)]
 
 
 def stem(word: str) -> str:
@@ -146,7 +147,11 @@ def stem(word: str) -> str:
         word = word.removesuffix(ending)
         if word[-1] == word[-2] and word[-1] not in "lsz" and len(word) > SHORTEST_STEM:
             word = word[:-1]
-    if len(word) > SHORTEST_STEM and (word[-1] == "e" or word[-1] in "yi" and word[-2] not in VOWELS):
+    if (
+        len(word) > SHORTEST_STEM
+        and word[-1] in "eyi"
+        and (word[-1] == "e" or word[-2] not in VOWELS)
+    ):
         word = word[:-1]
     # "calibrate" and "calibrated" end where "calibration" does.
     return word.removesuffix("at") if len(word) > SHORTEST_STEM + 2 else word

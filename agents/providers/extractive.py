@@ -1,7 +1,11 @@
-"""Answers without a language model."""
+"""Answers without a language model: exact quotes of the best passages, or a plain no."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
+from agents.evidence.encode import encode
+from agents.providers.extraction import compose, extract
 from agents.providers.protocol import (
     AnswerEvent,
     CitationFound,
@@ -13,15 +17,11 @@ from agents.providers.protocol import (
 
 
 async def answer(request: Request) -> AsyncGenerator[AnswerEvent, None]:
-    # For now: the beginning of the best passage that shares words with the question.
-    best = next((p for p in request.passages if p.lexical), None)
-    if best is None:
-        yield TextDelta("No language model was used. Nothing you can read answers this.")
-        yield Usage(0, 0)
-        yield Finished("no_answer")
-        return
-    quote = best.content[:300].strip()
-    yield CitationFound(1, best, quote)
-    yield TextDelta(f"No language model was used. From your documents: “{quote}” [1]")
+    find = partial(extract, encode=encode, organization=request.organization)
+    extraction = await asyncio.to_thread(find, request.question, request.passages)
+    text, citations = compose(extraction)
+    for citation in citations:
+        yield CitationFound(citation.number, citation.passage, citation.quote)
+    yield TextDelta(text)
     yield Usage(0, 0)
-    yield Finished("stop")
+    yield Finished("stop" if citations else "no_answer")

@@ -10,7 +10,8 @@ from knowledge.search import Hit
 class Request:
     """One question with all that may be used to answer it.
 
-    `passages` are the best of what the asking user may read, best first.
+    `passages` are the best of what the asking user may read, best first. `organization` is the name
+    of the asker's own.
     """
 
     question: str
@@ -19,6 +20,7 @@ class Request:
     system_prompt: str
     temperature: float
     max_tokens: int
+    organization: str = ""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,9 @@ async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
 
 
 def _load(reply_id: UUID) -> Turn:
-    replies = Message.objects.select_related("conversation", "reply_to", "agent_version")
+    replies = Message.objects.select_related(
+        "conversation", "reply_to", "agent_version", "organization"
+    )
     reply: Any = replies.get(pk=reply_id)
     conversation, version = reply.conversation, reply.agent_version
     user = _asking_user(conversation.user_id)
@@ -119,6 +121,7 @@ def _load(reply_id: UUID) -> Turn:
             system_prompt=version.system_prompt,
             temperature=version.temperature,
             max_tokens=version.max_tokens,
+            organization=reply.organization.name,
         ),
     )
 

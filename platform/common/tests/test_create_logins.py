@@ -161,12 +161,12 @@ def test_an_administrator_who_may_not_is_told_so(server):
         create_logins(clerk)
 
 
-def test_a_server_without_pgvector_is_told_what_to_install(server, monkeypatch):
+def test_a_server_without_pgvector_is_told_what_to_install(each_server, monkeypatch):
     # The statement that asks for it, with the name of an extension that no server has.
     extension = "CREATE EXTENSION IF NOT EXISTS no_such_extension SCHEMA public"
     monkeypatch.setattr("common.create_logins.CREATE_EXTENSION", extension)
     with pytest.raises(CommandError, match="install pgvector there"):
-        create_logins(server)
+        create_logins(each_server)
 
 
 def test_urls_that_contradict_each_other_are_refused(server, monkeypatch):

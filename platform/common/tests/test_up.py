@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from common import embedded, logins
-from common.home import ROOT
+from common.home import ROOT, InstallationError
 from common.tests.support import (
     environment,
     free_port,
@@ -23,6 +23,7 @@ from common.tests.support import (
     until,
 )
 from common.tests.tcp_server import tcp_server
+from common.up import checks
 
 PROGRAMS = {
     "web": "uvicorn",
@@ -140,7 +141,6 @@ def test_it_starts_everything_and_ctrl_c_leaves_nothing(home):
 
 
 def test_a_second_one_in_the_same_home_is_refused(home):
-    (home / "second").mkdir()
     up = Up(home)
     until(lambda: (home / "up.lock").exists() and "starts in" in up.said())
     second = subprocess.run(
@@ -164,11 +164,32 @@ def test_a_busy_port_is_refused_before_anything_is_started(home):
 
 
 @pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [
+        ("192.0.2.1", 8000, "HOST=192.0.2.1 is no address of this machine"),
+        ("no.such.host.invalid", 8000, "HOST=no.such.host.invalid is no address"),
+        ("127.0.0.1", 70000, "PORT=70000 is no port"),
+        ("127.0.0.1", 0, "PORT=0 is no port"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused(host, port, reason):
+    with pytest.raises(InstallationError, match=reason):
+        checks.check_address(host, port)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_an_address_that_is_free_is_accepted(host):
+    checks.check_address(host, free_port())
+
+
+def test_only_loopback_addresses_are_loopback():
+    assert all(map(checks.is_loopback, ["127.0.0.1", "127.1.2.3", "::1", "localhost"]))
+    assert not any(map(checks.is_loopback, ["0.0.0.0", "::", "192.0.2.1", "example.com", ""]))
+
+
+@pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is no address of this machine"),
-        ({"HOST": "no.such.host.invalid"}, "HOST=no.such.host.invalid is no address"),
-        ({"PORT": "70000"}, "PORT=70000 is no port"),
         ({"PORT": "web"}, "PORT"),
         (
             {"DATABASE_URL": "postgresql://chancery_app:hidden@127.0.0.1:1/x"},
@@ -177,7 +198,7 @@ def test_a_busy_port_is_refused_before_anything_is_started(home):
         ({"DATABASE_URL": "nonsense:hidden"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/x"}, "DATABASE_URL"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=["port", "incomplete", "nonsense", "other user"],
 )
 def test_settings_that_cannot_be_are_refused_in_one_line(home, variables, reason):
     said = refusal(home, SECRET_KEY="x" * 50, **variables)

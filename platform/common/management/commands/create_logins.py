@@ -109,9 +109,8 @@ def connector(admin_url: str) -> Connect:
             chosen = make_conninfo(admin_url, **{"dbname": database} if database else {})
             return psycopg.connect(chosen, autocommit=True, connect_timeout=10)
         except psycopg.Error as error:
-            raise InstallationError(
-                f"--admin-url does not connect: {str(error).strip()}"
-            ) from error
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise InstallationError(f"--admin-url does not connect: {reason}.") from None
 
     return connect
 
