@@ -62,14 +62,19 @@ def _blocks(text: str) -> list[tuple[int, int]]:
     last = ""
     for position, line in lines:
         bare = line.strip()
-        if bare and not (bare.startswith("|") and TABLE_RULE.fullmatch(bare)):
+        if bare and not _says_nothing(bare):
             start = position + line.index(bare)
             if not last or _begins_anew(line, last, width):
                 blocks.append([start, start + len(bare)])
             else:
                 blocks[-1][1] = start + len(bare)
-        last = bare
+        last = "" if LEADERS.search(bare) else bare
     return [(start, end) for start, end in blocks]
+
+
+def _says_nothing(line: str) -> bool:
+    """Whether a line is the rule of a table or belongs to a table of contents."""
+    return bool(LEADERS.search(line) or (line.startswith("|") and TABLE_RULE.fullmatch(line)))
 
 
 def _begins_anew(line: str, last: str, width: int) -> bool:

@@ -26,6 +26,11 @@ SAME = 0.8
 COUNTED_OTHER = 0.3
 COUNTED_SAME = 0.5
 COUNTED_WITHIN = 30  # characters after the number
+# Cosines of a word's tokens and all others, over the usual number of these. They stand beside what
+# is found, so that few sentences are judged like many.
+USUAL_MEAN = 0.07
+USUAL_SPREAD = 0.1
+USUAL_TOKENS = 600
 SHORT_ANSWER = 2  # words: what follows "Yes." is the answer too
 
 
@@ -200,8 +205,9 @@ class _Scale:
 
     def _standing(self, likeness: Sequence[Floats], peaks: Sequence[Floats]) -> list[float]:
         everything = np.concatenate(likeness, axis=1)
-        mean = self._per_word(everything.mean(axis=1))
-        spread = self._per_word(everything.std(axis=1)) + 1e-6
+        share = everything.shape[1] / (everything.shape[1] + USUAL_TOKENS)
+        mean = share * self._per_word(everything.mean(axis=1)) + (1 - share) * USUAL_MEAN
+        spread = share * self._per_word(everything.std(axis=1)) + (1 - share) * USUAL_SPREAD
         return [_mean(((peak - mean) / spread).tolist()) for peak in peaks]
 
     def _covered(self, line: _Line, peak: Floats) -> Floats:

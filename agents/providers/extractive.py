@@ -1,8 +1,10 @@
-"""Answers without a language model: exact quotes of the best passages, or a plain no."""
+"""Answers without a language model: exact quotes of the passages, or that nothing answers.
+
+It needs no key and no network, and says in each answer that no language model was used.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from functools import partial
 
 from agents.evidence.encode import encode
 from agents.providers.extraction import compose, extract
@@ -17,11 +19,17 @@ from agents.providers.protocol import (
 
 
 async def answer(request: Request) -> AsyncGenerator[AnswerEvent, None]:
-    find = partial(extract, encode=encode, organization=request.organization)
-    extraction = await asyncio.to_thread(find, request.question, request.passages)
+    """Cite the quotes, then give them as text. The tokens are none: no model was called."""
+    extraction = await asyncio.to_thread(
+        extract,
+        request.question,
+        request.passages,
+        encode=encode,
+        organization=request.organization,
+    )
     text, citations = compose(extraction)
     for citation in citations:
         yield CitationFound(citation.number, citation.passage, citation.quote)
     yield TextDelta(text)
-    yield Usage(0, 0)
+    yield Usage(input_tokens=0, output_tokens=0)
     yield Finished("stop" if citations else "no_answer")
