@@ -97,3 +97,46 @@ def test_a_citation_names_the_place_of_its_quote(people, quoting):
         assert chunk.document_id == document.pk
         assert citation["quote"] in chunk.content
         assert chunk.content in chunk.document.content
+
+
+# Without a language model
+
+
+def test_a_question_is_answered_by_an_exact_quote(people):
+    member = people["acme-member"]
+    document = upload(people["acme-owner"])
+    reply = answered(member, project_of(member), model_name="extractive")
+    assert (reply.status, reply.finish_reason, reply.tokens_used) == ("completed", "stop", 0)
+    citation = reply.citations[0]
+    assert (citation["number"], citation["document"]) == (1, str(document.pk))
+    assert "Up to five vacation days may be carried into the next year" in citation["quote"]
+    assert citation["quote"] in VACATION
+    assert f"[1] vacation.md: “{citation['quote']}”" in reply.content
+    assert "No language model was used" in reply.content
+    events = kept_events(reply)
+    kinds = [kind for _, kind, _ in events]
+    assert kinds[0] == "message.started"
+    assert set(kinds[1:-3]) == {"citation"}
+    assert kinds[-3:] == ["text.delta", "usage", "message.completed"]
+    assert events[-2][2] == {"input_tokens": 0, "output_tokens": 0}
+
+
+@pytest.mark.parametrize("question", ["Who painted the Sistine Chapel?", "How?", "?"])
+def test_a_question_that_nothing_answers_is_declined(people, question):
+    member = people["acme-member"]
+    upload(people["acme-owner"])
+    reply = answered(member, project_of(member), question, model_name="extractive")
+    assert (reply.status, reply.finish_reason, reply.tokens_used) == ("completed", "no_answer", 0)
+    assert reply.citations == []
+    assert reply.content.startswith("Nothing in the documents that you may read answers this")
+    assert "No language model was used" in reply.content
+
+
+def test_what_the_asking_user_may_not_read_is_declined(people):
+    """The document is there: who may read it gets the quote."""
+    member, owner = people["acme-member"], people["acme-owner"]
+    secret = project_of(owner, name="Secret")
+    upload(owner, secret)
+    declined = answered(member, project_of(member), model_name="extractive")
+    assert (declined.finish_reason, declined.citations) == ("no_answer", [])
+    assert answered(owner, secret, model_name="extractive").finish_reason == "stop"

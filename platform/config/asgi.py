@@ -1,6 +1,7 @@
 """The web process. Connections come from a pool that all of its threads share."""
 
 import os
+import warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DATABASE_POOL_SIZE", "10")
@@ -10,5 +11,8 @@ from django.core.asgi import get_asgi_application
 
 from common.api.parsers import FORM_OVERHEAD
 from common.body_limit import BodyLimit
+
+# WhiteNoise reads its small files synchronously, which is well; Django says so for each process.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 application = BodyLimit(get_asgi_application(), limit=settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD)

@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -6,6 +7,10 @@ from common import health
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path(
+        "favicon.ico",
+        RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/common/favicon.svg"),
+    ),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api")),
     path("session/", include("rest_framework.urls")),  # signs browsers in to the API

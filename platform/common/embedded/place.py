@@ -52,11 +52,11 @@ class Place:
 def socket_directory(home: Path) -> Path:
     """Return where clients find the server's socket, which follows from `home` alone.
 
-    A path too long for a socket is replaced by one in /tmp. Raise InstallationError when somebody
-    else made that.
+    A path too long for a socket is replaced by one in /tmp, and so is one with a comma, which means
+    two hosts to a client. Raise InstallationError when somebody else made that.
     """
     near = home / "postgresql" / "socket"
-    if len(os.fsencode(near / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(near / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and "," not in str(near):
         return near
     directory = SOCKETS_ELSEWHERE / f"chancery-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
     if directory.is_symlink() or directory.exists():

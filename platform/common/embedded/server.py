@@ -34,7 +34,7 @@ def server_process(place: Place, log: Path, *, durable: bool) -> Process:
     """Describe the server to the supervisor."""
     settings = (
         SETTINGS
-        | {"unix_socket_directories": str(place.sockets)}
+        | {"unix_socket_directories": _quoted(place.sockets)}
         | ({} if durable else NOT_DURABLE)
     )
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -50,6 +50,11 @@ def server_process(place: Place, log: Path, *, durable: bool) -> Process:
         stops_last=True,
         before_start=lambda: end_leftovers(place),
     )
+
+
+def _quoted(directory: Path) -> str:
+    """Return one directory as PostgreSQL writes a list of them."""
+    return '"' + str(directory).replace('"', '""') + '"'
 
 
 def initialize(place: Place, *, durable: bool) -> None:

@@ -130,6 +130,17 @@ def test_a_home_too_deep_for_a_socket_has_it_elsewhere(new_home):
         shutil.rmtree(directory)
 
 
+@pytest.mark.parametrize("name", ["two words", "a,b", """quo"ted's""", "ümlaut"])
+def test_a_home_may_have_any_name(home, name):
+    named = home / name
+    named.mkdir(mode=0o711)
+    (home / "postgresql").rename(named / "postgresql")
+    with embedded.running(named, durable=False):
+        assert answers(named)
+    if "," in name:
+        shutil.rmtree(embedded.socket_directory(named))
+
+
 @as_root
 def test_a_socket_directory_that_somebody_else_made_is_refused(new_home):
     deep = new_home / ("deep" * 20) / "home"

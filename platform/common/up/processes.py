@@ -9,7 +9,7 @@ from common.supervisor import Process
 
 WEB = (
     "-m uvicorn config.asgi:application --lifespan off --timeout-graceful-shutdown 5 "
-    "--log-level warning --no-access-log"
+    "--log-level warning --no-access-log --no-server-header"
 )
 WORKER = (
     "procrastinate --skip-checks worker --queues {queue} --name {queue} "
