@@ -116,7 +116,7 @@ def test_a_refusal_is_a_plain_sentence_without_citations():
 
 def test_a_sentence_that_points_back_brings_what_it_points_to():
     passage = Page("The assembly point is the front lawn. It is reached through gate B.")
-    [quote] = ask("Through which gate is the assembly point reached?", passage).quotes
+    quote = ask("Which gate leads to the lawn?", passage, RULES, PARKING).quotes[0]
     assert quote == Quote(passage, 0, len(passage.content), passage.content)
 
 

@@ -30,3 +30,9 @@ def test_the_module_platform_is_the_standard_librarys_under_manage_py():
 
 def test_no_module_lies_directly_in_the_folder_platform():
     assert list((ROOT / "platform").glob("*.py")) == []
+
+
+def test_make_lists_its_targets():
+    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("run", "install", "test", "test-long", "test-browser", "check", "lock", "clean"):
+        assert f"  make {target} " in said

@@ -11,6 +11,7 @@ import pytest
 
 from common.supervisor import Failed, Process, Supervisor
 from common.supervisor.output import Terminal
+from common.supervisor.supervisor import last_words
 from common.tests.support import process_named, processes_of, run_python, temporary_home, until
 
 # A child that heeds no SIGTERM, with a child of its own.
@@ -85,6 +86,19 @@ def test_running_once_waits_for_the_end_and_raises_what_failed(supervisor):
         supervisor.run(Process("bad", ["sh", "-c", "echo the reason; exit 3"]))
     assert failure.value.reason == "the reason"
     assert str(failure.value) == "bad ended with status 3"
+
+
+def test_the_last_words_are_no_hint():
+    said = [
+        "Traceback",
+        "  File",
+        "ProgrammingError: no such table",
+        "LINE 1: SELECT",
+        "      ^",
+        "",
+    ]
+    assert last_words(said) == "ProgrammingError: no such table"
+    assert last_words([]) == ""
 
 
 def test_stopping_takes_a_stubborn_child_and_what_it_started(tmp_path):
