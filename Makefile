@@ -20,7 +20,7 @@ develop:
 	@PYTHON="$(PYTHON)" .ci/install requirements.txt requirements-dev.txt
 
 test: develop ## run the tests (PYTEST_ARGS="-k name" for some)
-	@exec $(IN_VENV) -m pytest -n auto $(PYTEST_ARGS)
+	@exec $(IN_VENV) -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
 
 test-long: develop ## run the tests that take long: crashes, load
 	@exec $(IN_VENV) -m pytest -m long $(PYTEST_ARGS)

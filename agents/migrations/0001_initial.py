@@ -503,7 +503,12 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["organization", "conversation", "id"],
                         name="agents_message_by_conversation",
-                    )
+                    ),
+                    models.Index(
+                        condition=models.Q(("reply_to__isnull", False)),
+                        fields=["organization", "reply_to"],
+                        name="agents_message_by_reply_to",
+                    ),
                 ],
                 "constraints": [
                     tenants.rls.OrganizationKey(name="agents_message_key"),

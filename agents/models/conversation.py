@@ -122,6 +122,11 @@ class Message(OrganizationOwned):
             models.Index(
                 fields=["organization", "conversation", "id"], name="agents_message_by_conversation"
             ),
+            models.Index(
+                fields=["organization", "reply_to"],
+                condition=Q(reply_to__isnull=False),
+                name="agents_message_by_reply_to",
+            ),
         ]
 
     def __str__(self):

@@ -54,9 +54,16 @@ def test_whatever_the_order_nothing_is_lost_or_miscounted(acme, seed, steps):
 
 
 def bring_all_back(rows):
-    for _ in range(len(rows)):
-        for row in rows:
-            try:
-                restore(row)
-            except RestoreConflict:
-                continue
+    waiting = rows
+    while waiting:
+        left = [row for row in waiting if not comes_back(row)]
+        assert len(left) < len(waiting), left
+        waiting = left
+
+
+def comes_back(row):
+    try:
+        restore(row)
+    except RestoreConflict:
+        return False
+    return True

@@ -26,7 +26,8 @@ def demo(transactional_db):
 def dump() -> str:
     text = io.StringIO()
     call_command("dumpdata", "--all", stdout=text)
-    return text.getvalue()
+    # Of less than a millisecond no more than zeros are written, and of these nothing the next time.
+    return text.getvalue().replace(".000Z", "Z")
 
 
 def test_what_was_dumped_loads_into_an_empty_database_as_it_was(demo, tmp_path):
