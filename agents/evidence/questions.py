@@ -77,18 +77,13 @@ _COUNTED = re.compile(
 # Where a name stands that the question is about: "does Initech", "at Initech", "Initech's".
 _OWNER = re.compile(
     r"\b(?i:do|does|did|is|has|are|will|at|of|by|with)\s+(?i:the\s+)?((?:[A-ZÀ-Þ][\w-]*\s?)+)"
-    r"|\b([A-ZÀ-Þ][\w-]*)['\u2019]s?\b"
+    r"|\b([A-ZÀ-Þ][\w-]*)['\u2019]s\b"
 )
 # Words that say what kind of answer is wanted, not what it is about.
 _KIND_WORDS = re.compile(
     r"\bhow (?:long|often|soon|far|early|late|quickly|fast|old|big|large|tall|high|deep|wide|heavy"
     r"|loud|warm|hot|cold|thick|frequently|expensive)\b"
     r"|\b(?:what|which) (?:time|year|date|kind|sort)\b|\b(?:in advance|many times)\b",
-    re.IGNORECASE,
-)
-_CODE = re.compile(
-    r"\b(?=\w*\d)(?=\w*[^\W\d_])\w+|\b(?:error|code|version|model|type|class|section"
-    r"|chapter|article|level|form|step|line|room)\s+(\d+)\b",
     re.IGNORECASE,
 )
 
@@ -98,14 +93,13 @@ class Question:
     """A question taken apart. Spans are offsets into `text`.
 
     `topic` is the spans of the words an answer should be about; `counted` the span of what "how
-    many" counts, or None; `names` the names and codes (`Initech`, `E42`) in lower case.
+    many" counts, or None; `owners` the names, in lower case, of those whose facts are asked for.
     """
 
     text: str
     kind: str
     topic: tuple[tuple[int, int], ...]
     counted: tuple[int, int] | None
-    names: tuple[str, ...]
     owners: tuple[str, ...]
 
     @classmethod
@@ -119,27 +113,26 @@ class Question:
                 spans.setdefault(word, match.span())
         foreign = {word: span for word, span in spans.items() if word not in known}
         counted = _COUNTED.search(text)
-        names = dict.fromkeys(name for name in _names(text) if name not in known)
-        owners = {word for match in _OWNER.finditer(text) for word in words_of(match.group())}
         return cls(
             text=text,
             kind=next((kind for kind, asks in _ASKS.items() if asks.search(text)), ""),
             topic=tuple((foreign or spans).values()),
             counted=counted.span(1) if counted else None,
-            names=tuple(names),
-            owners=tuple(name for name in names if name in owners),
+            owners=tuple(dict.fromkeys(word for word in _owners(text) if word not in known)),
         )
 
 
-def _names(text: str) -> list[str]:
-    """Words written with a capital inside the question, and words that hold a number."""
-    names = []
-    for number, match in enumerate(WORD.finditer(text)):
-        word = match.group()
-        if number and word[0].isupper() and word.lower() not in STOP_WORDS and len(word) > 1:
-            names.append(word.lower())
-    names += [(match.group(1) or match.group()).lower() for match in _CODE.finditer(text)]
-    return names
+def _owners(text: str) -> list[str]:
+    """Capitalised words, in lower case, that stand where the owner of a fact does."""
+    phrases = [match.group(1) or match.group(2) for match in _OWNER.finditer(text)]
+    words = [word for phrase in phrases for word in words_of(phrase)]
+    return [
+        word
+        for word in words
+        if len(word) > 1
+        and not {word, f"{word}'s"} & STOP_WORDS
+        and not _HAS["date"].fullmatch(word)
+    ]
 
 
 def suits(question: Question, sentence: str) -> int:
