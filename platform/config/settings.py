@@ -8,13 +8,19 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
 from common import embedded, logins
+from common.database_url import database_from_url
 from common.home import ROOT, home_directory, secret
 
 env = environ.Env()
 
 HOME = home_directory()
 HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
+try:
+    PORT = env.int("PORT", default=8000)
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"PORT={os.environ['PORT']} is no port: choose one such as 8000."
+    ) from error
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or secret("SECRET_KEY")
 FIELD_KEYS = env.list("FIELD_KEYS", default=[]) or [secret("FIELD_KEYS")]
@@ -46,7 +52,7 @@ def _database(variable, login):
     if IS_EMBEDDED:
         found = embedded.database_settings(login)
     else:
-        found = env.db_url(variable, default="") or {}
+        found = database_from_url(variable) if env.str(variable, default="") else {}
         if found and found["USER"] != login:
             raise ImproperlyConfigured(
                 f"{variable} must sign in as {login}, not {found['USER']}. "
