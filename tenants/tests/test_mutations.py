@@ -25,13 +25,18 @@ TABLES = [model._meta.db_table for model in tenant_models()]
 @contextmanager
 def changed(do, undo):
     """Change the database as its owner, and change it back."""
-    before = catalogue.everything()
     run(do)
     try:
         yield
     finally:
         run(undo)
-        assert catalogue.everything() == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything_is_changed_back(committed):
+    before = catalogue.everything()
+    yield
+    assert catalogue.everything() == before
 
 
 def reached(committed, table, *, acting):
@@ -83,7 +88,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("do", "undo"), CHANGES.items(), ids=CHANGES)
-def test_the_catalogue_tells(db, do, undo):
+def test_the_catalogue_tells(do, undo):
     before = catalogue.everything()
     with changed(do, undo):
         assert catalogue.everything() != before
