@@ -18,6 +18,7 @@ from common.supervisor.output import Log
 LAUNCHER = Path(__file__).with_name("launch.py")
 SLOWEST_RESTART = 10.0  # seconds
 FASTEST_RESTART = 0.5
+READS_A_TURN = 16  # of 64 KiB
 HEALTHY_LIFE = 30.0  # seconds after which earlier deaths are forgotten
 
 
@@ -115,13 +116,20 @@ class Child:
         return popen
 
     def read(self) -> bytes:
-        """Return what it said since the last reading."""
-        data = b""
+        """Return what it said since the last reading, or as much of it as one turn may take.
+
+        One that never stops talking must not keep the supervisor from the others. What a pipe
+        holds when its writer has ended is less than one turn's share.
+        """
+        pieces = []
         if self.popen and self.popen.stdout:
             with contextlib.suppress(BlockingIOError):
-                while piece := os.read(self.popen.stdout.fileno(), 65536):
-                    data += piece
-        return data
+                while len(pieces) < READS_A_TURN:
+                    piece = os.read(self.popen.stdout.fileno(), 65536)
+                    if not piece:
+                        break
+                    pieces.append(piece)
+        return b"".join(pieces)
 
     def signal(self, number: int) -> None:
         """Send it to the process; SIGKILL to its group, so that what it started goes with it."""
