@@ -121,7 +121,7 @@ class Child:
         One that never stops talking must not keep the supervisor from the others. What a pipe
         holds when its writer has ended is less than one turn's share.
         """
-        pieces = []
+        pieces: list[bytes] = []
         if self.popen and self.popen.stdout:
             with contextlib.suppress(BlockingIOError):
                 while len(pieces) < READS_A_TURN:
