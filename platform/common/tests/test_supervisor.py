@@ -28,6 +28,7 @@ SUPERVISE = """
 import os, signal, sys
 from pathlib import Path
 from common.supervisor import Process, Stopped, Supervisor
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests were started under
 log = Path(os.environ["CHANCERY_HOME"]) / "child.log"
 stop = ((signal.SIGTERM, 0.5), (signal.SIGKILL, 5.0))
 try:
