@@ -36,6 +36,7 @@ def choose_login() -> None:
     from common.logins import connects_as_owner
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    os.environ["CHANCERY_PROGRAM"] = "worker" if command == "procrastinate" else command
     os.environ["CHANCERY_LOGIN"] = "owner" if connects_as_owner(command) else "app"
 
 

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from pgvector.django import HalfVectorField, VectorField
 
 from knowledge.keys import CoveringKey
+from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey, TenantOneToOneField
 from tenants.managers import AllManager, LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
@@ -84,6 +85,23 @@ class Document(OrganizationOwned):
         ordering = ["-id"]
         constraints = [
             *OrganizationOwned.Meta.constraints,
+            Audited(
+                name="knowledge_document_audit",
+                columns=(
+                    "project_id",
+                    "uploaded_by_id",
+                    "filename",
+                    "file_type",
+                    "file_size",
+                    "sha256",
+                    "metadata",
+                    "processing_status",
+                    "error",
+                    "is_searchable",
+                ),
+                title="filename",
+                content=True,
+            ),
             CompositeForeignKey("project", name="knowledge_document_project"),
             CompositeForeignKey("uploaded_by", name="knowledge_document_uploaded_by"),
             models.CheckConstraint(

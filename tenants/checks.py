@@ -6,6 +6,7 @@ from django.apps import apps
 from django.core.checks import Error, register
 from django.db.models import ForeignKey, Model
 
+from tenants.audit.triggers import Audited
 from tenants.rls import TENANT, CompositeForeignKey, OrganizationKey, RowSecurity
 
 OWN_APPS = frozenset({"tenants", "knowledge", "agents"})
@@ -27,6 +28,18 @@ TENANT_FREE = {
 }
 
 
+# Tables whose changes the audit trail leaves out, each with its reason.
+UNAUDITED = {
+    "tenants_auditentry": "the audit trail itself, which cannot be changed",
+    "tenants_auditseal": "the audit trail's hash chain, verified by itself",
+    "tenants_organizationusage": "counters, which follow from rows that are audited",
+    "knowledge_documentchunk": "made from its document by reading it",
+    "knowledge_chunkembedding": "made from its chunk",
+    "knowledge_posting": "made from its chunk",
+    "agents_turnevent": "what a turn streamed; its message is audited",
+}
+
+
 @register()
 def check_isolation(app_configs: Any, **kwargs: Any) -> list[Error]:
     """Every model of ours has row security, the key, and a composite reference for each key."""
@@ -34,6 +47,7 @@ def check_isolation(app_configs: Any, **kwargs: Any) -> list[Error]:
     for model in apps.get_models(include_auto_created=True):
         if _has_table_of_ours(model) and model._meta.db_table not in TENANT_FREE:
             errors += _row_security(model) + _references(model) + _base_manager(model)
+            errors += _audited(model)
     return errors
 
 
@@ -51,6 +65,20 @@ def _row_security(model: type[Model]) -> list[Error]:
     if declared[0].policy == TENANT and not starts_with_organization:
         return [Error("Declare an OrganizationKey.", obj=model, id="tenants.E002")]
     return []
+
+
+def _audited(model: type[Model]) -> list[Error]:
+    is_audited = any(isinstance(c, Audited) for c in model._meta.constraints)
+    if is_audited or model._meta.db_table in UNAUDITED:
+        return []
+    return [
+        Error(
+            "Declare an Audited constraint.",
+            hint="Or name the table in tenants.checks.UNAUDITED, with the reason.",
+            obj=model,
+            id="tenants.E005",
+        )
+    ]
 
 
 def _pk_names_organization(model: type[Model]) -> bool:

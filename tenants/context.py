@@ -10,20 +10,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
+from psycopg.sql import Literal
 
 from common.logins import APP, PLATFORM
+from tenants.audit import actor
+from tenants.audit.actor import Actor, current_actor
 
 PLATFORM_ALIAS = "platform"
 SETTING = "app.organization_id"
 
 _organization_id: ContextVar[UUID | None] = ContextVar("organization_id", default=None)
 _as_platform: ContextVar[bool] = ContextVar("as_platform", default=False)
+
+
+class Told(NamedTuple):
+    """What a connection was told for its transaction."""
+
+    organization_id: UUID | None
+    actor: Actor | None
+
+
+_NOTHING = Told(None, None)
 
 
 class NoOrganization(RuntimeError):
@@ -74,34 +87,49 @@ def acting_as_platform() -> Iterator[None]:
     if _organization_id.get() is not None:
         raise OrganizationSwitchRefused(f"Already acting for {_organization_id.get()}.")
     token = _as_platform.set(True)
+    connection = connections[PLATFORM_ALIAS]
+    is_outermost = not connection.in_atomic_block
     try:
-        with transaction.atomic(using=PLATFORM_ALIAS):
+        with (
+            transaction.atomic(using=PLATFORM_ALIAS),
+            _bound(connection, None, is_outermost=is_outermost),
+        ):
             yield
     finally:
         _as_platform.reset(token)
 
 
 @contextmanager
-def _bound(connection: Any, organization_id: UUID, *, is_outermost: bool) -> Iterator[None]:
-    """Name the organization to this connection, for the transaction it is in."""
-    outer = bound_organization_id(connection)
-    if outer == organization_id:
-        yield
-        return
-    connection.organization_id = organization_id
+def _bound(connection: Any, organization_id: UUID | None, *, is_outermost: bool) -> Iterator[None]:
+    """Tell this connection for which organization and by whom, for the transaction it is in."""
+    outer = getattr(connection, "told", _NOTHING)
+    told = Told(organization_id, current_actor())
+    connection.told = told
     try:
-        _execute(connection, f"SET LOCAL {SETTING} = '{organization_id}'")
+        _tell(connection, outer, told)
         yield
-        # The end of a transaction forgets the setting; RELEASE SAVEPOINT does not.
+        # The end of a transaction forgets the settings; RELEASE SAVEPOINT does not.
         if not is_outermost and not connection.needs_rollback:
-            _execute(connection, f"SET LOCAL {SETTING} = '{outer or ''}'")
+            _tell(connection, told, outer)
     finally:
-        connection.organization_id = outer
+        connection.told = outer
+
+
+def _tell(connection: Any, before: Told, now: Told) -> None:
+    settings = []
+    if now.organization_id != before.organization_id:
+        settings.append(f"SET LOCAL {SETTING} = '{now.organization_id or ''}'")
+    if now.actor != before.actor:
+        connection.ensure_connection()
+        text = Literal(str(now.actor or "")).as_string(connection.connection)
+        settings.append(f"SET LOCAL {actor.SETTING} = {text}")
+    if settings:
+        _execute(connection, "; ".join(settings))
 
 
 def bound_organization_id(connection: Any) -> UUID | None:
     """The organization that this connection was told, which is what PostgreSQL goes by."""
-    return getattr(connection, "organization_id", None)
+    return getattr(connection, "told", _NOTHING).organization_id
 
 
 def refuse_without_organization(

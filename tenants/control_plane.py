@@ -21,13 +21,17 @@ def platform_models() -> frozenset[type[Model]]:
     )
 
 
+def _may_be_changed(model: type[Model]) -> bool:
+    return not any(getattr(c, "narrow_platform", False) for c in model._meta.constraints)
+
+
 @cache
 def platform_permissions() -> frozenset[str]:
     """What platform staff may do: everything in the control plane, and watch the jobs."""
     own = {
         f"{model._meta.app_label}.{action}_{model._meta.model_name}"
         for model in platform_models()
-        for action in _ACTIONS
+        for action in (_ACTIONS if _may_be_changed(model) else ["view"])
     }
     watched = {
         f"{model._meta.app_label}.view_{model._meta.model_name}"

@@ -24,6 +24,7 @@ from psycopg.errors import UniqueViolation
 from common.ids import uuid7
 from common.models import Entity
 from tenants import counters
+from tenants.audit.actor import Actor, acted_by, current_actor
 from tenants.context import PLATFORM_ALIAS, acting_for, is_acting_as_platform
 from tenants.control_plane import platform_models
 
@@ -148,13 +149,13 @@ def _restore_all(row: Any, *, claim: bool) -> None:
 def _then_for_the_organization(row: Any, step: Callable[[], None]) -> None:
     """Have the application's login finish what platform staff's cannot, once that is committed."""
     if is_acting_as_platform() and type(row)._meta.label != "tenants.Organization":
-        finish = partial(Context().run, _finish, row, step)
+        finish = partial(Context().run, _finish, row, step, current_actor())
         transaction.on_commit(finish, using=PLATFORM_ALIAS)
 
 
-def _finish(row: Any, step: Callable[[], None]) -> None:
+def _finish(row: Any, step: Callable[[], None], actor: Actor | None) -> None:
     if row.organization_id is not None:
-        with acting_for(row.organization_id):
+        with acted_by(actor), acting_for(row.organization_id):
             counters.queue_up(row.organization_id, _reachable(type(row)))
             step()
 

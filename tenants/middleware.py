@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from tenants import lookup
+from tenants.audit.actor import Actor, acted_by
 from tenants.context import PLATFORM_ALIAS, acting_as_platform, acting_for
 from tenants.models.token import digest
 from tenants.responses import Continued
@@ -36,7 +37,8 @@ class OrganizationMiddleware(AuthenticationMiddleware):
             request.user = self._user_of_token(request, secret)
         else:
             self.process_request(request)  # the session's user
-        with _acting(request) as alias:
+        actor = Actor.of(request.user, way=_way(request.path_info), address=_address(request))
+        with acted_by(actor), _acting(request) as alias:
             response: Any = self.get_response(request)
             if response.status_code >= 400 and alias:
                 transaction.set_rollback(True, using=alias)
@@ -53,6 +55,15 @@ class OrganizationMiddleware(AuthenticationMiddleware):
             return AnonymousUser()
         request.token = {"id": user.token_id, "scopes": user.token_scopes}
         return user
+
+
+def _way(path: str) -> str:
+    """How the caller came in, as the audit trail says it."""
+    return next((way for way in ("api", "admin") if path.startswith(f"/{way}/")), "web")
+
+
+def _address(request: Any) -> str:
+    return request.META.get("REMOTE_ADDR", "")
 
 
 def _bearer(request: Any) -> str | None:

@@ -34,6 +34,22 @@ class CreateLookup(migrations.RunSQL):
         )
 
 
+class CreateFunction(migrations.RunSQL):
+    """A function of PL/pgSQL or SQL that runs with the rights of whoever calls it."""
+
+    def __init__(self, signature, *, returns, language, body):
+        super().__init__(
+            f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE {language}"
+            f" AS $body${body}$body$",
+            f"DROP FUNCTION {signature}",
+        )
+        self.signature, self.returns, self.language, self.body = signature, returns, language, body
+
+    def deconstruct(self):
+        options = {"returns": self.returns, "language": self.language, "body": self.body}
+        return self.__class__.__name__, [self.signature], options
+
+
 class GrantTable(migrations.RunSQL):
     """Let both logins do `verbs` on a table that belongs to no organization.
 

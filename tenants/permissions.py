@@ -36,6 +36,7 @@ class Permissions(models.TextChoices):
     DOCUMENTS_ADD = "knowledge.add_document", "Upload documents"
     DOCUMENTS_CHANGE = "knowledge.change_document", "Change and reprocess documents"
     DOCUMENTS_DELETE = "knowledge.delete_document", "Delete documents"
+    AUDIT_VIEW = "tenants.view_auditentry", "See who did what"
     USAGE_VIEW = "tenants.view_organizationusage", "See what the organization uses"
 
 

@@ -32,7 +32,7 @@ _POLICIES = {
 }
 
 
-class _Declaration(BaseConstraint):
+class Declaration(BaseConstraint):
     """A constraint made by statements of its own after the table, never inline."""
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -50,11 +50,12 @@ class _Declaration(BaseConstraint):
         return hash(self.name)
 
 
-class RowSecurity(_Declaration):
+class RowSecurity(Declaration):
     """ENABLE and FORCE row level security, with one named policy, and the logins' privileges.
 
     `platform` opens the table to platform staff's login: control-plane tables, never content.
-    `columns` narrows what the application may UPDATE, `verbs` what it may do at all.
+    `columns` narrows what the application may UPDATE, `verbs` what it may do at all. What both
+    logins may only do so narrowly is `narrow_platform`, and `platform_rows` is a condition.
     """
 
     def __init__(
@@ -63,12 +64,16 @@ class RowSecurity(_Declaration):
         name: str,
         policy: str = TENANT,
         platform: bool = False,
+        platform_rows: str = "true",
+        narrow_platform: bool = False,
         verbs: str = _ALL_VERBS,
         columns: tuple[str, ...] = (),
     ):
         super().__init__(name=name)
         self.policy = policy
         self.platform = platform
+        self.platform_rows = platform_rows
+        self.narrow_platform = narrow_platform
         self.verbs = verbs
         self.columns = tuple(columns)
 
@@ -83,23 +88,25 @@ class RowSecurity(_Declaration):
                     + ("" if verb == "SELECT" else f" WITH CHECK ({rows})")
                     for name, verb, rows in _POLICIES[self.policy]
                 ),
-                f"GRANT {self.verbs} ON {table} TO {APP}",
-                *self._column_grant(table),
+                *self._narrow_grants(table, APP),
                 *self._platform_sql(table),
             ]
         )
 
-    def _column_grant(self, table: str) -> list[str]:
-        if not self.columns:
-            return []
-        return [f"GRANT UPDATE ({', '.join(self.columns)}) ON {table} TO {APP}"]
+    def _narrow_grants(self, table: str, login: str) -> list[str]:
+        grants = [f"GRANT {self.verbs} ON {table} TO {login}"]
+        if self.columns:
+            grants.append(f"GRANT UPDATE ({', '.join(self.columns)}) ON {table} TO {login}")
+        return grants
 
     def _platform_sql(self, table: str) -> list[str]:
         if not self.platform:
             return []
+        rows = self.platform_rows
+        all_of_it = [f"GRANT {_ALL_VERBS} ON {table} TO {PLATFORM}"]
         return [
-            f"CREATE POLICY platform ON {table} TO {PLATFORM} USING (true) WITH CHECK (true)",
-            f"GRANT {_ALL_VERBS} ON {table} TO {PLATFORM}",
+            f"CREATE POLICY platform ON {table} TO {PLATFORM} USING ({rows}) WITH CHECK ({rows})",
+            *(self._narrow_grants(table, PLATFORM) if self.narrow_platform else all_of_it),
         ]
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
@@ -118,7 +125,14 @@ class RowSecurity(_Declaration):
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
-        defaults = {"policy": TENANT, "platform": False, "verbs": _ALL_VERBS, "columns": ()}
+        defaults = {
+            "policy": TENANT,
+            "platform": False,
+            "platform_rows": "true",
+            "narrow_platform": False,
+            "verbs": _ALL_VERBS,
+            "columns": (),
+        }
         kwargs |= {
             option: getattr(self, option)
             for option, default in defaults.items()
@@ -127,7 +141,7 @@ class RowSecurity(_Declaration):
         return path, args, kwargs
 
 
-class OrganizationKey(_Declaration):
+class OrganizationKey(Declaration):
     """PRIMARY KEY (organization_id, key) in the database; Django goes on thinking of one column."""
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
@@ -145,7 +159,7 @@ class OrganizationKey(_Declaration):
         )
 
 
-class CompositeForeignKey(_Declaration):
+class CompositeForeignKey(Declaration):
     """FOREIGN KEY (organization_id, x_id), so that both rows are of one organization.
 
     `companion` and `references` name other columns than `organization_id` to hold equal.

@@ -4,6 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.managers import LivingManager, LivingQuerySet
 from tenants.models import Project
@@ -102,6 +103,24 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
         ordering = ["name", "id"]
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
+            Audited(
+                name="agents_agentconfig_audit",
+                columns=(
+                    "project_id",
+                    "name",
+                    "slug",
+                    "description",
+                    "is_active",
+                    "agent_type",
+                    "system_prompt",
+                    "model_name",
+                    "temperature",
+                    "max_tokens",
+                    "tools",
+                    "metadata",
+                ),
+                title="name",
+            ),
             *AgentSettings.Meta.constraints,
             CompositeForeignKey("project", name="agents_agentconfig_project"),
             models.UniqueConstraint(
@@ -137,6 +156,18 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
         ordering = ["agent", "-number"]
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
+            Audited(
+                name="agents_agentversion_audit",
+                columns=(
+                    "agent_id",
+                    "number",
+                    "note",
+                    "published_by_id",
+                    "agent_type",
+                    "model_name",
+                ),
+                title="number",
+            ),
             *AgentSettings.Meta.constraints,
             CompositeForeignKey("agent", name="agents_agentversion_agent"),
             CompositeForeignKey("published_by", name="agents_agentversion_published_by"),

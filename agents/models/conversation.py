@@ -3,6 +3,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
@@ -36,6 +37,12 @@ class Conversation(OrganizationOwned):
         ordering = ["-id"]
         constraints = [
             *OrganizationOwned.Meta.constraints,
+            Audited(
+                name="agents_conversation_audit",
+                columns=("user_id", "project_id", "agent_id", "title"),
+                title="title",
+                content=True,
+            ),
             CompositeForeignKey("user", name="agents_conversation_user"),
             CompositeForeignKey("project", name="agents_conversation_project"),
             CompositeForeignKey("agent", name="agents_conversation_agent"),
@@ -94,6 +101,11 @@ class Message(OrganizationOwned):
         ordering = ["id"]
         constraints = [
             *OrganizationOwned.Meta.constraints,
+            Audited(
+                name="agents_message_audit",
+                columns=("conversation_id", "role"),
+                content=True,
+            ),
             CompositeForeignKey("conversation", name="agents_message_conversation"),
             CompositeForeignKey("agent_version", name="agents_message_agent_version"),
             CompositeForeignKey("reply_to", name="agents_message_reply_to"),

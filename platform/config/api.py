@@ -12,6 +12,7 @@ from agents.api.views.agents import AgentViewSet, VersionViewSet
 from agents.api.views.conversations import ConversationViewSet, MessageViewSet
 from knowledge.api.views import ChunkViewSet, DocumentViewSet, SearchViewSet
 from tenants.api.views.access import LoginView, LogoutView, MeView
+from tenants.api.views.audit import AuditEntryViewSet
 from tenants.api.views.organization import OrganizationView
 from tenants.api.views.people import PermissionViewSet, RoleViewSet, UserViewSet
 from tenants.api.views.projects import ProjectMemberViewSet, ProjectViewSet
@@ -40,6 +41,7 @@ router.register("users", UserViewSet)
 router.register("roles", RoleViewSet)
 router.register("permissions", PermissionViewSet)
 router.register("projects", ProjectViewSet)
+router.register("audit", AuditEntryViewSet, basename="audit")
 router.register("agents", AgentViewSet, basename="agent")
 router.register("documents", DocumentViewSet)
 router.register("search", SearchViewSet, basename="search")

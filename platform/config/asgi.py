@@ -4,6 +4,7 @@ import os
 import warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("CHANCERY_PROGRAM", "web")
 os.environ.setdefault("DATABASE_POOL_SIZE", "10")
 
 from django.conf import settings

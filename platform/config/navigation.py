@@ -28,6 +28,7 @@ SECTIONS = [
     ("Knowledge", [("Documents", "knowledge.Document", "description")]),
     ("Conversations", [("Conversations", "agents.Conversation", "forum")]),
     ("Jobs", [("Jobs", "procrastinate.ProcrastinateJob", "manufacturing")]),
+    ("Audit", [("Audit trail", "tenants.AuditEntry", "history")]),
 ]
 
 

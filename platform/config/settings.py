@@ -45,6 +45,8 @@ if CHANCERY_DEMO and not (IS_EMBEDDED and _is_loopback(HOST)):
 # Databases: one database, and a login for each kind of work (common.logins)
 
 LOGIN = env.str("CHANCERY_LOGIN", default="app")
+# How connections introduce themselves, and what the audit trail says of changes by no person.
+PROGRAM = f"chancery {env.str('CHANCERY_PROGRAM', default='python')}"
 POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
 
 
@@ -60,7 +62,7 @@ def _database(variable, login):
             )
     return found | {
         "ENGINE": "common.postgresql",
-        "OPTIONS": found.get("OPTIONS", {}) | _pool(login),
+        "OPTIONS": found.get("OPTIONS", {}) | {"application_name": PROGRAM} | _pool(login),
         "CONN_HEALTH_CHECKS": True,
     }
 

@@ -1,6 +1,7 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("CHANCERY_PROGRAM", "web")
 
 from django.core.wsgi import get_wsgi_application
 

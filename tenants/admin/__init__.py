@@ -1,5 +1,6 @@
 """The control plane: organizations, their people, roles, projects and tokens; and the jobs."""
 
+from tenants.admin.audit import AuditEntryAdmin
 from tenants.admin.job import JobAdmin
 from tenants.admin.organization import OrganizationRowAdmin
 from tenants.admin.project import ProjectAdmin
@@ -9,6 +10,7 @@ from tenants.admin.user import UserAdmin
 
 __all__ = [
     "AccessTokenAdmin",
+    "AuditEntryAdmin",
     "JobAdmin",
     "OrganizationRowAdmin",
     "PermissionAdmin",

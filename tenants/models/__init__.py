@@ -4,9 +4,12 @@ from tenants.models.user import User
 from tenants.models.role import Permission, Role, RolePermission, UserRole
 from tenants.models.project import Project, ProjectMember
 from tenants.models.token import AccessToken
+from tenants.models.audit import AuditEntry, AuditSeal
 
 __all__ = [
     "AccessToken",
+    "AuditEntry",
+    "AuditSeal",
     "Organization",
     "OrganizationUsage",
     "Permission",

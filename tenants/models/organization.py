@@ -2,6 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from common.models import Entity
+from tenants.audit.triggers import Audited
 from tenants.context import current_organization_id
 from tenants.fields import CurrentOrganization, OrganizationSetting
 from tenants.managers import AllManager, LivingManager, OrganizationManager
@@ -49,6 +50,22 @@ class Organization(Entity):
                 platform=True,
                 verbs="SELECT",
                 columns=("name", "description", "email", "phone", "website", "updated_at"),
+            ),
+            Audited(
+                name="tenants_organization_audit",
+                columns=(
+                    "name",
+                    "slug",
+                    "description",
+                    "email",
+                    "phone",
+                    "website",
+                    "max_users",
+                    "max_projects",
+                    "max_storage_gb",
+                    "is_active",
+                ),
+                title="name",
             ),
             *Entity.Meta.constraints,
             models.UniqueConstraint(

@@ -3,6 +3,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.managers import LivingManager, LivingQuerySet
 from tenants.models.base import ControlPlaneLink, ControlPlaneOwned
@@ -40,6 +41,11 @@ class Project(ControlPlaneOwned):
         ordering = ["name", "id"]
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
+            Audited(
+                name="tenants_project_audit",
+                columns=("name", "description", "manager_id", "is_active"),
+                title="name",
+            ),
             CompositeForeignKey("manager", name="tenants_project_manager"),
         ]
         indexes = [
@@ -62,6 +68,10 @@ class ProjectMember(ControlPlaneLink):
     class Meta(ControlPlaneLink.Meta):
         constraints = [
             *ControlPlaneLink.Meta.constraints,
+            Audited(
+                name="tenants_projectmember_audit",
+                columns=("project_id", "user_id"),
+            ),
             CompositeForeignKey("project", name="tenants_projectmember_project"),
             CompositeForeignKey("user", name="tenants_projectmember_user"),
             models.UniqueConstraint(

@@ -6,6 +6,7 @@ from django.db.models.functions import Coalesce
 
 from common.ids import uuid7
 from common.models import Entity
+from tenants.audit.triggers import Audited
 from tenants.fields import (
     CurrentOrganization,
     OrganizationField,
@@ -55,6 +56,11 @@ def _scope():
     )
 
 
+def permission_choices():
+    """The catalogue: by name, so that a migration need not repeat it."""
+    return Permissions.choices
+
+
 class PermissionManager(models.Manager):
     def get_by_natural_key(self, name):
         return self.get(name=name)
@@ -65,7 +71,7 @@ class Permission(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    name = models.CharField(max_length=100, unique=True, choices=Permissions)
+    name = models.CharField(max_length=100, unique=True, choices=permission_choices)
     description = models.CharField(max_length=255, blank=True)
 
     objects = PermissionManager()
@@ -98,6 +104,11 @@ class Role(Entity):
         ordering = ["name", "id"]
         constraints = [
             RowSecurity(name="tenants_role_rows", policy=READABLE_IF_NULL, platform=True),
+            Audited(
+                name="tenants_role_audit",
+                columns=("name", "description"),
+                title="name",
+            ),
             *Entity.Meta.constraints,
             models.UniqueConstraint(fields=["scope", "id"], name="tenants_role_reference"),
             models.UniqueConstraint(
@@ -140,6 +151,10 @@ class RolePermission(models.Model):
         default_manager_name = "objects"
         constraints = [
             RowSecurity(name="tenants_rolepermission_rows", policy=READABLE_IF_NULL, platform=True),
+            Audited(
+                name="tenants_rolepermission_audit",
+                columns=("role_id", "permission_id"),
+            ),
             CompositeForeignKey(
                 "role", companion="scope", references="scope", name="tenants_rolepermission_role"
             ),
@@ -173,6 +188,10 @@ class UserRole(ControlPlaneLink):
     class Meta(ControlPlaneLink.Meta):
         constraints = [
             *ControlPlaneLink.Meta.constraints,
+            Audited(
+                name="tenants_userrole_audit",
+                columns=("user_id", "role_id"),
+            ),
             CompositeForeignKey("user", name="tenants_userrole_user"),
             CompositeForeignKey(
                 "role", companion="role_scope", references="scope", name="tenants_userrole_role"

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from common.models import Entity
+from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField
 from tenants.managers import AllManager, LivingManager
 from tenants.rls import USERS, CompositeForeignKey, RowSecurity
@@ -51,6 +52,12 @@ class AccessToken(Entity):
         ordering = ["-created_at", "-id"]
         constraints = [
             RowSecurity(name="tenants_accesstoken_rows", policy=USERS, platform=True),
+            Audited(
+                name="tenants_accesstoken_audit",
+                columns=("user_id", "name", "prefix", "scopes", "expires_at"),
+                secrets=("digest",),
+                title="prefix",
+            ),
             CompositeForeignKey("user", name="tenants_accesstoken_user"),
             *Entity.Meta.constraints,
         ]

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.models import Entity
+from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField
 from tenants.managers import AllManager, LivingManager
 from tenants.rls import USERS, RowSecurity
@@ -76,6 +77,20 @@ class User(AbstractBaseUser, Entity):
         ordering = ["username", "id"]
         constraints = [
             RowSecurity(name="tenants_user_rows", policy=USERS, platform=True),
+            Audited(
+                name="tenants_user_audit",
+                columns=(
+                    "email",
+                    "username",
+                    "full_name",
+                    "is_active",
+                    "is_email_verified",
+                    "is_staff",
+                    "is_superuser",
+                ),
+                secrets=("password",),
+                title="username",
+            ),
             *Entity.Meta.constraints,
             models.UniqueConstraint(fields=["organization", "id"], name="tenants_user_reference"),
             models.UniqueConstraint(

@@ -21,7 +21,14 @@ def sections(username):
 
 @both_logins
 def test_platform_staff_are_offered_the_control_plane_and_no_content(acme):
-    assert sections("staff") == ["Organizations", "People", "Projects", "Agents", "Jobs"]
+    assert sections("staff") == [
+        "Organizations",
+        "People",
+        "Projects",
+        "Agents",
+        "Jobs",
+        "Audit",
+    ]
 
 
 def test_an_owner_is_offered_all_that_is_the_organizations(acme):
@@ -32,6 +39,7 @@ def test_an_owner_is_offered_all_that_is_the_organizations(acme):
         "Agents",
         "Knowledge",
         "Conversations",
+        "Audit",
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 
 from common.logins import APP, OWNER, PLATFORM
-from tenants.checks import TENANT_FREE
+from tenants.checks import TENANT_FREE, UNAUDITED
 from tenants.rls import CompositeForeignKey
 from tenants.tests import catalogue
 from tenants.tests.catalogue import Function, Policy
@@ -21,6 +21,8 @@ PLATFORM_TABLES = {
     "agents_agentconfig",
     "agents_agentversion",
     "tenants_accesstoken",
+    "tenants_auditentry",
+    "tenants_auditseal",
     "tenants_organization",
     "tenants_organizationusage",
     "tenants_project",
@@ -68,7 +70,11 @@ NARROW = {
         "UPDATE (projects)",
         "UPDATE (storage_bytes)",
     },
+    "tenants_auditentry": {"SELECT", "INSERT"},
+    "tenants_auditseal": {"SELECT", "INSERT", "UPDATE (position)", "UPDATE (digest)"},
 }
+# What platform staff's login may only do so narrowly, too.
+NARROW_FOR_PLATFORM = {"tenants_auditentry", "tenants_auditseal"}
 TENANT_FREE_PRIVILEGES = {
     "auth_permission": {"SELECT"},
     "django_content_type": {"SELECT"},
@@ -90,10 +96,19 @@ LOOKUPS = {
     "tenants_find_login(text)",
     "tenants_find_organization(text)",
     "tenants_find_token(text)",
+    "tenants_find_unsealed(integer)",  # ids alone, for the job that seals
     "tenants_find_user(uuid)",
+}
+# With the rights of whoever makes the change.
+AUDIT_FUNCTIONS = {
+    "tenants_audit(text,text,uuid,uuid,text,boolean,jsonb,jsonb,text[])",
+    "tenants_uuid7()",
 }
 
 TENANT_TABLES = {model._meta.db_table for model in tenant_models()}
+OUR_TRIGGERS = {(table, f"{table}_audit") for table in TENANT_TABLES - UNAUDITED.keys()} | {
+    (table, f"{table}_keep") for table in ("tenants_auditentry", "tenants_auditseal")
+}
 
 
 def policy(name, expression, command="ALL", login=APP):
@@ -108,13 +123,16 @@ def expected_policies(table):
     if table in ("tenants_role", "tenants_rolepermission"):
         expected.add(policy("readable_if_null", "(organization_id IS NULL)", "SELECT"))
     if table in PLATFORM_TABLES:
-        expected.add(policy("platform", "true", login=PLATFORM))
+        no_content = "(NOT is_content)" if table == "tenants_auditentry" else "true"
+        expected.add(policy("platform", no_content, login=PLATFORM))
     return expected
 
 
 def expected_privileges(table):
     app = {APP: NARROW.get(table, ALL)}
-    return app | {PLATFORM: ALL} if table in PLATFORM_TABLES else app
+    if table not in PLATFORM_TABLES:
+        return app
+    return app | {PLATFORM: app[APP] if table in NARROW_FOR_PLATFORM else ALL}
 
 
 def test_every_table_is_an_organizations_or_listed_with_its_reason():
@@ -222,15 +240,16 @@ def test_the_functions_of_the_owner_are_known_and_only_read():
     assert definers == dict.fromkeys(
         LOOKUPS, Function(OWNER, True, "s", settings, frozenset({OWNER, APP}))
     )
-    assert all(name in LOOKUPS or name.startswith("procrastinate_") for name in found)
+    others = {name for name in found if not name.startswith("procrastinate_")} - LOOKUPS
+    assert others == AUDIT_FUNCTIONS | {f"{name}()" for _, name in OUR_TRIGGERS}
 
 
 def test_no_view_shows_what_a_policy_hides():
     assert catalogue.other_relations() == set()
 
 
-def test_no_trigger_of_ours_does_what_nobody_reads():
-    assert {name for table, name in catalogue.triggers() if table in TENANT_TABLES} == set()
+def test_the_triggers_are_those_of_the_audit_trail_and_no_others():
+    assert {found for found in catalogue.triggers() if found[0] in TENANT_TABLES} == OUR_TRIGGERS
 
 
 def test_the_logins_own_nothing_are_members_of_nothing_and_pass_nothing_by():

@@ -73,7 +73,8 @@ def test_the_checks_that_only_the_owner_can_break():
 
 
 def test_every_check_is_tried():
-    tried = {check[0] for check in CHECKS} | {"tenants_organization_deletion"}
+    elsewhere = {"tenants_organization_deletion", "tenants_auditseal_whole"}
+    tried = {check[0] for check in CHECKS} | elsewhere
     assert tried == declared("tenants", models.CheckConstraint).keys()
 
 
@@ -159,6 +160,7 @@ def test_every_unique_constraint_is_tried():
     # Of the references each is tried by what refers to it (`test_models_references`).
     references = {"tenants_user_reference", "tenants_role_reference"}
     assert declared("tenants", models.UniqueConstraint).keys() - references == {
+        "tenants_auditseal_position",
         "tenants_organization_slug",
         "tenants_projectmember_once",
         "tenants_role_name",

@@ -18,6 +18,7 @@ TABLES = {model._meta.label: model._meta.db_table for model in tenant_models()} 
 }
 CONTENT = sorted(set(TABLES) - {model._meta.label for model in platform_models()})
 READ_ONLY = {"tenants.Organization", "tenants.OrganizationUsage"}
+APPEND_ONLY = {"tenants.AuditEntry", "tenants.AuditSeal"}
 MISSES_ITSELF = ("ON CONFLICT DO NOTHING", "WHEN NOT MATCHED", "FROM STDIN")
 
 
@@ -67,6 +68,10 @@ def test_the_same_statements_reach_an_organizations_own_rows(app, acmes, label):
         if not any(part in text for part in MISSES_ITSELF)
         and (label not in READ_ONLY or text in READING)
     }
+    if label in APPEND_ONLY:
+        expected = {text for text in expected if text in READING or text.startswith("INSERT")}
+    if label == "tenants.AuditEntry":
+        expected = {text for text in expected if "FOR UPDATE" not in text}
     assert set(target.reached(app)) == expected
 
 

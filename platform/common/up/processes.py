@@ -22,7 +22,12 @@ LOWER_PRIORITY = 10  # so that reading documents never keeps an answer waiting
 MANAGE = str(ROOT / "manage.py")
 
 # Who may know the owner's URL, and whether demo accounts work, is decided here, not inherited.
-NEVER_INHERITED = ("CHANCERY_DEMO", "CHANCERY_LOGIN", "DATABASE_OWNER_URL")
+NEVER_INHERITED = (
+    "CHANCERY_DEMO",
+    "CHANCERY_LOGIN",
+    "CHANCERY_PROGRAM",
+    "DATABASE_OWNER_URL",
+)
 
 
 def long_running(host: str, port: int, environment: dict[str, str], logs: Path) -> list[Process]:

@@ -28,6 +28,7 @@ MODELS = {
     "projects": "tenants.Project",
     "members": "tenants.User",
     "agents": "agents.AgentConfig",
+    "audit": "tenants.AuditEntry",
     "versions": "agents.AgentVersion",
     "documents": "knowledge.Document",
     "chunks": "knowledge.DocumentChunk",
