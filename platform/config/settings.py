@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -60,9 +61,10 @@ def _database(variable, login):
                 f"{variable} must sign in as {login}, not {found['USER']}. "
                 "`manage.py create_logins` makes that login."
             )
+    options: Any = found.get("OPTIONS", {})
     return found | {
         "ENGINE": "common.postgresql",
-        "OPTIONS": found.get("OPTIONS", {}) | {"application_name": PROGRAM} | _pool(login),
+        "OPTIONS": {"application_name": PROGRAM} | options | _pool(login),
         "CONN_HEALTH_CHECKS": True,
     }
 
