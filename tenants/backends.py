@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import check_password, make_password
 
-from tenants import lookup
+from tenants import lookup, throttle
 from tenants.control_plane import platform_permissions
 from tenants.models import RolePermission
 
@@ -14,16 +14,24 @@ DEMO_PASSWORD = "demo"  # noqa: S105  everybody knows it: it signs in only where
 
 
 class LoginBackend(BaseBackend):
-    """Signs in by e-mail or username, before any organization is set."""
+    """Signs in by e-mail or username, before any organization is set.
+
+    One password is hashed, whoever it is for. Too many attempts raise TooManyAttempts instead.
+    """
 
     def authenticate(self, request, username=None, password=None, **credentials):
         if username is None or password is None:
             return None
+        attempt = throttle.SIGN_IN.count(username, request)
         user = lookup.find_by_login(username)
         if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
             make_password(password)  # an unknown name takes as long as a wrong password
             return None
-        return user if check_password(password, user.password) else None
+        if not check_password(password, user.password):
+            return None
+        attempt.succeed()
+        throttle.know(user, request)
+        return user
 
     def get_user(self, user_id):
         try:

@@ -7,7 +7,7 @@ alone would answer with an empty list, which looks like an answer.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -79,6 +79,13 @@ def acting_as_platform() -> Iterator[None]:
             yield
     finally:
         _as_platform.reset(token)
+
+
+def acting_as(user: Any, *, read_only: bool = False) -> AbstractContextManager[Any]:
+    """Act for the organization of a user, or as platform staff when the user is one of them."""
+    if user.is_platform_staff:
+        return acting_as_platform()
+    return acting_for(user.organization_id, read_only=read_only)
 
 
 @contextmanager

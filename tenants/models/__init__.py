@@ -4,9 +4,12 @@ from tenants.models.user import User
 from tenants.models.role import Permission, Role, RolePermission, UserRole
 from tenants.models.project import Project, ProjectMember
 from tenants.models.token import AccessToken
+from tenants.models.attempt import AttemptCount, KnownAddress
 
 __all__ = [
     "AccessToken",
+    "AttemptCount",
+    "KnownAddress",
     "Organization",
     "OrganizationUsage",
     "Permission",
