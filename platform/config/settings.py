@@ -94,7 +94,6 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "common.apps.AdminConfig",
-    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -106,6 +105,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "common",
     "tenants",
+    "django.contrib.auth",  # after tenants, whose changepassword takes the place of its own
     "knowledge",
     "agents",
 ]

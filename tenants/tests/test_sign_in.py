@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -193,6 +194,17 @@ def test_a_new_password_ends_sessions_and_tokens(people):
     with acting_for(member.organization_id):
         accounts.set_password(user=member, password=NEW_PASSWORD)
     assert [c.get(ME).status_code for c in (browser, program, other)] == [401, 401, 200]
+    assert session_of("acme-member", NEW_PASSWORD)[0].get(ME).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_that_sets_a_password_ends_them_too(people, monkeypatch):
+    member = people["acme-member"]
+    browser, program = session_of("acme-member")[0], api_as(member)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: NEW_PASSWORD)
+    with as_owner():
+        call_command("changepassword", "acme-member", verbosity=0)
+    assert [c.get(ME).status_code for c in (browser, program)] == [401, 401]
     assert session_of("acme-member", NEW_PASSWORD)[0].get(ME).status_code == 200
 
 
