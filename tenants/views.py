@@ -96,6 +96,7 @@ class ResetPage(_Page, DjangosConfirmView):
     template_name = "tenants/pages/form.html"
     success_url = reverse_lazy("admin_password_reset_complete")
     token_generator = password_tokens
+    again = reverse_lazy("admin_password_reset")
     title = "Choose a new password"
     extra_context = {"button": "Set the password"}
 
