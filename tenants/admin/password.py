@@ -1,6 +1,9 @@
 """Passwords in the admin: one's own, and those that are set for others."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm
@@ -9,7 +12,7 @@ from common.attempts import TooManyAttempts
 from tenants import accounts, throttle
 
 
-class _EndsTokens:
+class _EndsTokens(SetPasswordMixin):
     """Of a form that sets a password, or none to sign in with: tokens end with the old one."""
 
     def set_password_and_save(self, user, *args, **kwargs):
@@ -46,4 +49,5 @@ class OwnPasswordView(PasswordChangeView):
         return super().get_form_kwargs() | {"request": self.request}
 
 
-admin.site.own_password_view = OwnPasswordView
+site: Any = admin.site
+site.own_password_view = OwnPasswordView

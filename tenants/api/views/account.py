@@ -39,9 +39,9 @@ class _Form(NotStored, GenericAPIView):
     def post(self, request: Any) -> HttpResponseBase:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return self.act(request, **serializer.validated_data) or Response(status=204)
+        return self.act(request, serializer.validated_data) or Response(status=204)
 
-    def act(self, request: Any, **values: Any) -> HttpResponseBase | None:
+    def act(self, request: Any, data: dict[str, Any]) -> HttpResponseBase | None:
         raise NotImplementedError
 
 
@@ -52,12 +52,12 @@ class PasswordChangeView(_Form):
     permission_classes = [HasAllRights]
     serializer_class = PasswordChangeSerializer
 
-    def act(self, request: Any, *, old: str, new: str) -> HttpResponseBase:
+    def act(self, request: Any, data: dict[str, Any]) -> HttpResponseBase:
         """Once the view's transaction has ended: an error would take the guess's count back."""
 
         def finish() -> HttpResponseBase:
             try:
-                self._change(request, old, new)
+                self._change(request, **data)
                 response = Response(status=204)
             except Exception as error:  # noqa: BLE001 (what the handler does not know is raised)
                 response = self.handle_exception(error)
@@ -83,8 +83,8 @@ class PasswordResetView(_Form):
     permission_classes = [AllowAny]
     serializer_class = PasswordResetSerializer
 
-    def act(self, request: Any, *, email: str) -> None:
-        accounts.ask_for_password_reset(email=email, request=request)
+    def act(self, request: Any, data: dict[str, Any]) -> None:
+        accounts.ask_for_password_reset(request=request, **data)
 
 
 @extend_schema(auth=[])
@@ -94,13 +94,11 @@ class PasswordResetConfirmView(_Form):
     permission_classes = [AllowAny]
     serializer_class = ResetConfirmSerializer
 
-    def act(self, request: Any, *, uid: str, token: str, password: str) -> None:
+    def act(self, request: Any, data: dict[str, Any]) -> None:
         accounts.reset_password(
-            uid=uid,
-            token=token,
-            password=password,
             request=request,
-            validate=lambda user: refuse_weak(password, user, field="password"),
+            validate=lambda user: refuse_weak(data["password"], user, field="password"),
+            **data,
         )
 
 
@@ -123,8 +121,8 @@ class EmailConfirmView(_Form):
     permission_classes = [AllowAny]
     serializer_class = LinkSerializer
 
-    def act(self, request: Any, *, uid: str, token: str) -> None:
-        accounts.confirm_email(uid=uid, token=token)
+    def act(self, request: Any, data: dict[str, Any]) -> None:
+        accounts.confirm_email(**data)
 
 
 class TokenViewSet(NotStored, mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet):
