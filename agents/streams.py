@@ -16,6 +16,7 @@ from agents.models import Message, TurnEvent
 from agents.runtime.blocks import in_block
 from agents.runtime.events import FINAL_KINDS
 from agents.runtime.notifications import Waiter, waiting_for
+from tenants.sign_in import SignIn
 
 COMMENT_EVERY_SECONDS = 15.0  # proxies close what is silent
 LOOK_EVERY_SECONDS = 4.0  # in case a notification was lost
@@ -25,17 +26,20 @@ Row = tuple[int, str, dict[str, Any]]  # sequence, kind, data
 
 
 async def reply_events(
-    organization_id: UUID, reply_id: UUID, after: int = 0
+    organization_id: UUID, reply_id: UUID, after: int = 0, sign_in: SignIn | None = None
 ) -> AsyncGenerator[bytes, None]:
     """Yield the events of a reply from the one after `after` on, until its final one.
 
     Each is a frame of `id`, `event` and `data`; a comment line goes out when all is quiet. A reply
-    that is not there (another organization's, deleted) yields nothing.
+    that is not there (another organization's, deleted) yields nothing, nor does one any more when
+    `sign_in` has ended.
     """
     last_sent = _now()
     with waiting_for(reply_id) as waiter:
         while True:
-            rows, is_final = await in_block(organization_id, _read, reply_id, after, read_only=True)
+            rows, is_final = await in_block(
+                organization_id, _read, reply_id, after, sign_in, read_only=True
+            )
             for sequence, kind, data in rows:
                 yield _frame(sequence, kind, data)
                 after, last_sent = sequence, _now()
@@ -47,11 +51,18 @@ async def reply_events(
                 last_sent = _now()
 
 
-async def reply_json(organization_id: UUID, reply_id: UUID) -> AsyncGenerator[bytes, None]:
-    """Yield the reply as JSON, once, when its turn has ended; nothing when it is not there."""
+async def reply_json(
+    organization_id: UUID, reply_id: UUID, sign_in: SignIn | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Yield the reply as JSON, once, when its turn has ended.
+
+    Nothing when it is not there, or when `sign_in` ended before.
+    """
     with waiting_for(reply_id) as waiter:
         while True:
-            data, is_there = await in_block(organization_id, _find_final, reply_id, read_only=True)
+            data, is_there = await in_block(
+                organization_id, _find_final, reply_id, sign_in, read_only=True
+            )
             if data is not None:
                 yield _json(data)
             if data is not None or not is_there:
@@ -68,8 +79,10 @@ async def _wait(waiter: Waiter, after: int, *, until: float) -> None:
     await waiter.wait(min(LOOK_EVERY_SECONDS, max(0.0, until - _now())))
 
 
-def _read(reply_id: UUID, after: int) -> tuple[list[Row], bool]:
+def _read(reply_id: UUID, after: int, sign_in: SignIn | None) -> tuple[list[Row], bool]:
     """Return the events after a sequence, and whether the stream ends with them."""
+    if sign_in and not sign_in.holds():
+        return [], True
     # Before its events: what is final by now has them all.
     status = _replies(reply_id).values_list("status", flat=True).first()
     if status is None:
@@ -86,8 +99,10 @@ def _read(reply_id: UUID, after: int) -> tuple[list[Row], bool]:
     return rows, is_final
 
 
-def _find_final(reply_id: UUID) -> tuple[dict[str, Any] | None, bool]:
+def _find_final(reply_id: UUID, sign_in: SignIn | None) -> tuple[dict[str, Any] | None, bool]:
     """Return a reply as JSON takes it, None while it is pending, and whether there is one."""
+    if sign_in and not sign_in.holds():
+        return None, False
     reply = _replies(reply_id).select_related("agent_version").first()
     if reply is None or reply.status == Message.Status.PENDING:
         return None, reply is not None

@@ -10,7 +10,7 @@ from common import jobs
 from knowledge import files
 from knowledge.ingestion import pipeline
 
-QUEUE = jobs.BACKGROUND
+QUEUE = "ingestion"
 SWEPT_AT_ONCE = 1_000
 
 

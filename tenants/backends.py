@@ -6,7 +6,9 @@ from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import check_password, make_password
 
-from tenants import lookup
+from tenants import lookup, throttle
+from tenants.audit.trail import record
+from tenants.context import acting_as, acting_as_platform, acting_for
 from tenants.control_plane import platform_permissions
 from tenants.models import RolePermission
 
@@ -14,16 +16,32 @@ DEMO_PASSWORD = "demo"  # noqa: S105  everybody knows it: it signs in only where
 
 
 class LoginBackend(BaseBackend):
-    """Signs in by e-mail or username, before any organization is set."""
+    """Signs in by e-mail or username, before any organization is set.
+
+    One password is hashed, whoever it is for. Too many attempts raise TooManyAttempts instead.
+    """
 
     def authenticate(self, request, username=None, password=None, **credentials):
         if username is None or password is None:
             return None
+        attempt = throttle.SIGN_IN.count(username, request)
         user = lookup.find_by_login(username)
         if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
             make_password(password)  # an unknown name takes as long as a wrong password
+            with acting_as_platform():
+                record("sign-in failed")
             return None
-        return user if check_password(password, user.password) else None
+        if not check_password(password, user.password):
+            with (
+                acting_as_platform() if user.is_platform_staff else acting_for(user.organization_id)
+            ):
+                record("sign-in failed", subject=user)
+            return None
+        attempt.succeed()
+        throttle.know(user, request)
+        with acting_as(user):
+            record("signed in", subject=user)
+        return user
 
     def get_user(self, user_id):
         try:

@@ -14,6 +14,8 @@ OWN_APPS = frozenset({"tenants", "knowledge", "agents"})
 # Tables that belong to no organization, each with its reason. Everything else must be isolated.
 TENANT_FREE = {
     "tenants_permission": "the catalogue of permissions, the same for everybody",
+    "tenants_attemptcount": "attempts before anybody is known; digests, no names, no addresses",
+    "tenants_knownaddress": "where accounts have signed in from; digests, no names, no addresses",
     "django_content_type": "names of models, written by migrations",
     "auth_permission": "Django's own permission names; rights come from roles",
     "auth_group": "unused, roles take its place; the logins have no privilege on it",

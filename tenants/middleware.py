@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
+from common.addresses import client_address
 from tenants import lookup
 from tenants.audit.actor import Actor, acted_by
-from tenants.context import PLATFORM_ALIAS, acting_as_platform, acting_for
+from tenants.context import PLATFORM_ALIAS, acting_as
 from tenants.models.token import digest
 from tenants.responses import Continued
 
@@ -31,13 +33,15 @@ class OrganizationMiddleware(AuthenticationMiddleware):
     def __call__(self, request: Any) -> Any:
         request.token = None
         request.bearer_refused = False
-        if request.path_info in settings.SIGN_IN_PATHS:
+        if _is_sign_in(request):
             request.user = AnonymousUser()
         elif secret := _bearer(request):
             request.user = self._user_of_token(request, secret)
         else:
             self.process_request(request)  # the session's user
-        actor = Actor.of(request.user, way=_way(request.path_info), address=_address(request))
+            _end_session_of_nobody(request)
+        way, address = _way(request.path_info), client_address(request)
+        actor = Actor.of(request.user, way=way, address=address)
         with acted_by(actor), _acting(request) as alias:
             response: Any = self.get_response(request)
             if response.status_code >= 400 and alias:
@@ -62,8 +66,14 @@ def _way(path: str) -> str:
     return next((way for way in ("api", "admin") if path.startswith(f"/{way}/")), "web")
 
 
-def _address(request: Any) -> str:
-    return request.META.get("REMOTE_ADDR", "")
+def _is_sign_in(request: Any) -> bool:
+    return request.method == "POST" and request.path_info.startswith(settings.SIGN_IN_PATHS)
+
+
+def _end_session_of_nobody(request: Any) -> None:
+    """Whoever was switched off signs in again when they come back."""
+    if not request.user.is_authenticated and SESSION_KEY in request.session:
+        request.session.flush()
 
 
 def _bearer(request: Any) -> str | None:
@@ -77,12 +87,9 @@ def _acting(request: Any) -> Iterator[str | None]:
     user = request.user
     if not user.is_authenticated:
         yield None
-    elif user.is_platform_staff:
-        with acting_as_platform():
-            yield PLATFORM_ALIAS
-    else:
-        with acting_for(user.organization_id, read_only=request.method in SAFE_METHODS):
-            yield DEFAULT_DB_ALIAS
+        return
+    with acting_as(user, read_only=request.method in SAFE_METHODS):
+        yield PLATFORM_ALIAS if user.is_platform_staff else DEFAULT_DB_ALIAS
 
 
 def _let_connections_go() -> None:

@@ -53,17 +53,21 @@ class CreateFunction(migrations.RunSQL):
 class GrantTable(migrations.RunSQL):
     """Let both logins do `verbs` on a table that belongs to no organization.
 
-    `sequence` is the one that its INSERT takes numbers from, if any.
+    `sequence` is the one that its INSERT takes numbers from, if any. Without `platform` it is the
+    application's login alone.
     """
 
-    def __init__(self, table, verbs, sequence=None):
+    def __init__(self, table, verbs, sequence=None, *, platform=True):
         objects = [f"{verbs} ON {table}"] + ([f"USAGE ON SEQUENCE {sequence}"] if sequence else [])
+        logins = f"{APP}, {PLATFORM}" if platform else APP
         super().__init__(
-            [f"GRANT {what} TO {APP}, {PLATFORM}" for what in objects],
-            [f"REVOKE {what} FROM {APP}, {PLATFORM}" for what in objects],
+            [f"GRANT {what} TO {logins}" for what in objects],
+            [f"REVOKE {what} FROM {logins}" for what in objects],
         )
-        self.table, self.verbs, self.sequence = table, verbs, sequence
+        self.table, self.verbs, self.sequence, self.platform = table, verbs, sequence, platform
 
     def deconstruct(self):
         kwargs = {"sequence": self.sequence} if self.sequence else {}
+        if not self.platform:
+            kwargs["platform"] = False
         return self.__class__.__name__, [self.table, self.verbs], kwargs

@@ -7,6 +7,7 @@ from csp.constants import SELF, UNSAFE_EVAL
 from csp.decorators import csp_update
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import BadRequest
 from django.core.paginator import InvalidPage
 from django.http import Http404, QueryDict
@@ -15,11 +16,13 @@ from django.utils.http import urlencode
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
+from common.attempts import PausesMixin
+
 # Alpine, which moves the pages, evaluates the expressions that stand in their attributes.
 allow_alpine = csp_update({"script-src": [SELF, UNSAFE_EVAL]})
 
 
-class SignInForm(AuthenticationForm):
+class SignInForm(PausesMixin, AuthenticationForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = "E-mail address or username"
@@ -29,6 +32,7 @@ class AdminSite(UnfoldAdminSite):
     login_form = SignInForm
     index_template = "common/admin_index.html"
     index_title = "Overview"
+    own_password_view: Any = PasswordChangeView
 
     def has_permission(self, request):
         """Staff who signed in with a password. A token is for programs, and may be narrower."""
@@ -51,6 +55,13 @@ class AdminSite(UnfoldAdminSite):
             request.GET = QueryDict(urlencode(index))
         page: Any = allow_alpine(super().login)
         return page(request, extra_context)
+
+    def password_change(self, request, extra_context=None):
+        view = self.own_password_view.as_view(
+            success_url=reverse("admin:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
 
     def get_urls(self):
         # Its shortcut from a content type and an id to a page breaks on ids that are no UUID.

@@ -16,8 +16,6 @@ logger = logging.getLogger(__name__)
 
 KEPT_HOURS = 24 * 7  # how long jobs that failed can be looked at; what succeeded goes at once
 
-BACKGROUND = "ingestion"  # the queue of what nobody waits for
-
 # What keeps the queue itself going must not wait behind all that is in it.
 MAINTENANCE_PRIORITY = 100
 

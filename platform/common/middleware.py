@@ -1,5 +1,10 @@
+from typing import Any
+
 from django.http import HttpResponsePermanentRedirect
 from django.middleware import common
+from django.utils.deprecation import MiddlewareMixin
+
+_NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class _SameMethodRedirect(HttpResponsePermanentRedirect):
@@ -13,3 +18,13 @@ class CommonMiddleware(common.CommonMiddleware):
     """
 
     response_redirect_class = _SameMethodRedirect
+
+
+class HeadersMiddleware(MiddlewareMixin):
+    """What Django's SecurityMiddleware does not say: no other site embeds or reads what is here,
+    and no page uses the visitor's devices."""
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        return response

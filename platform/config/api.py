@@ -12,6 +12,14 @@ from agents.api.views.agents import AgentViewSet, VersionViewSet
 from agents.api.views.conversations import ConversationViewSet, MessageViewSet
 from knowledge.api.views import ChunkViewSet, DocumentViewSet, SearchViewSet
 from tenants.api.views.access import LoginView, LogoutView, MeView
+from tenants.api.views.account import (
+    EmailConfirmView,
+    EmailVerifyView,
+    PasswordChangeView,
+    PasswordResetConfirmView,
+    PasswordResetView,
+    TokenViewSet,
+)
 from tenants.api.views.audit import AuditEntryViewSet
 from tenants.api.views.organization import OrganizationView
 from tenants.api.views.people import PermissionViewSet, RoleViewSet, UserViewSet
@@ -40,6 +48,7 @@ router = Router()
 router.register("users", UserViewSet)
 router.register("roles", RoleViewSet)
 router.register("permissions", PermissionViewSet)
+router.register("tokens", TokenViewSet)
 router.register("projects", ProjectViewSet)
 router.register("audit", AuditEntryViewSet, basename="audit")
 router.register("agents", AgentViewSet, basename="agent")
@@ -59,6 +68,15 @@ messages.register("messages", MessageViewSet, basename="message")
 urlpatterns = [
     path("auth/login/", LoginView.as_view(), name="login"),
     path("auth/logout/", LogoutView.as_view(), name="logout"),
+    path("auth/password/change/", PasswordChangeView.as_view(), name="password-change"),
+    path("auth/password/reset/", PasswordResetView.as_view(), name="password-reset"),
+    path(
+        "auth/password/reset/confirm/",
+        PasswordResetConfirmView.as_view(),
+        name="password-reset-confirm",
+    ),
+    path("auth/email/verify/", EmailVerifyView.as_view(), name="email-verify"),
+    path("auth/email/verify/confirm/", EmailConfirmView.as_view(), name="email-confirm"),
     path("me/", MeView.as_view(), name="me"),
     path(
         "organization/",

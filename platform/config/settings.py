@@ -98,7 +98,6 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "common.apps.AdminConfig",
-    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -110,12 +109,14 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "common",
     "tenants",
+    "django.contrib.auth",  # after tenants, whose changepassword takes the place of its own
     "knowledge",
     "agents",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "common.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -129,7 +130,17 @@ MIDDLEWARE = [
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 WSGI_APPLICATION = "config.wsgi.application"
-SIGN_IN_PATHS = frozenset({"/api/v1/auth/login/"})
+# Whoever posts here is nobody yet, whatever session or token they still have.
+SIGN_IN_PATHS = (
+    "/api/v1/auth/login/",
+    "/api/v1/auth/password/reset/",
+    "/api/v1/auth/email/verify/confirm/",
+    "/session/login/",
+    "/admin/login/",
+    "/admin/password_reset/",
+    "/admin/reset/",
+    "/admin/verify/",
+)
 
 TEMPLATES = [
     {
@@ -154,17 +165,36 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["tenants.backends.LoginBackend", "tenants.backends.RoleBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["username", "email", "full_name"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/api/v1/"
 TOKEN_LIFETIME_DAYS = env.int("TOKEN_LIFETIME_DAYS", default=30)
+PASSWORD_RESET_TIMEOUT = 4 * 3600  # seconds that a link in a mail is good for
+
+# How much a window has of what can be tried (tenants.throttle): by an account from one address,
+# from one address by whatever account, by an account from all addresses that are new to it.
+THROTTLE_WINDOW_SECONDS = env.int("THROTTLE_WINDOW_SECONDS", default=900)
+
+
+def _limits(variable, default):
+    try:
+        limits = tuple(env.list(variable, cast=int, default=default))
+    except ValueError:
+        limits = ()
+    if len(limits) != 3 or min(limits) < 1:
+        raise ImproperlyConfigured(f"{variable} must be three numbers such as 10,300,50.")
+    return limits
+
+
+SIGN_IN_LIMITS = _limits("SIGN_IN_LIMITS", [10, 300, 50])
+MAIL_LIMITS = _limits("MAIL_LIMITS", [5, 50, 10])
 
 # Transport: plain HTTP is for a loopback address, or where HTTPS=0 says that it must do
 
@@ -175,7 +205,8 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -212,7 +243,13 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "shutdown_graceful_timeout": 6.0,  # what lasts longer is left to the next worker
 }
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+# Mails: to the log of the worker, unless a server is named. Links lead to PUBLIC_URL, for what a
+# request says of its host could be anybody's.
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 20  # seconds
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Chancery <chancery@localhost>")
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"{'https' if HTTPS else 'http'}://{HOST}:{PORT}")
 
 # Models: what a provider needs before an agent can run its models (agents.providers)
 

@@ -8,11 +8,11 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.shortcuts import redirect
 from unfold.decorators import action
-from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from tenants.admin.base import TIMES, OrganizationAdmin, save_changes, values
 from tenants.admin.forms import OrganizationForm
+from tenants.admin.password import PasswordForm
 from tenants.delegation import may_administer, roles_giveable_by
 from tenants.models import Role, User
 from tenants.services import create_user, set_roles
@@ -75,7 +75,7 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):  # type: ignore[misc]
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
     list_display = ["username", "full_name", "email", "is_active", "is_staff", "created_at"]
     list_filter = ["is_active", "is_staff"]
     search_fields = ["username", "full_name", "email"]
@@ -124,6 +124,12 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):  # type: ignore[misc]
             password=form.cleaned_data["password1"],
             **values(form),
         )
+
+    def user_change_password(self, request, id, form_url=""):  # noqa: A002 (Django's name)
+        """One's own is changed where the old one is asked for."""
+        if id == str(request.user.pk):
+            return redirect("admin:password_change")
+        return super().user_change_password(request, id, form_url)
 
     @action(description="Set password", permissions=["set_password"])
     def set_password(self, request, object_id):

@@ -3,13 +3,24 @@
 from typing import Any
 
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, IsAuthenticated
 
 from tenants.permissions import Permissions
 
 STAFF_REFUSED = "The API serves the members of an organization; platform staff use the admin."
 
 Required = Permissions | tuple[Permissions, ...]
+
+
+class HasAllRights(IsAuthenticated):
+    """The caller speaks for the whole account: a token that scopes narrow does not."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        if request.auth and request.auth["scopes"]:
+            raise PermissionDenied("A token with scopes does not speak for the whole account.")
+        return True
 
 
 class IsMember(BasePermission):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 
 from common.api.problems import Problem, as_problem, field_problem
+from tenants.accounts import LinkRefused
 from tenants.counters import QuotaExceeded
 from tenants.deletion import RestoreConflict
 
@@ -26,6 +27,11 @@ def _(error: QuotaExceeded) -> Problem:
 @as_problem.register
 def _(error: RestoreConflict) -> Problem:
     return Problem(409, str(error), kind="restore-conflict", title="It cannot come back")
+
+
+@as_problem.register
+def _(error: LinkRefused) -> Problem:
+    return Problem(400, str(error), kind="link-refused", title="The link is not valid")
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponseBase
-from django.utils.cache import patch_cache_control
 from rest_framework import mixins, status
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from common.api.caching import NotStored
 from tenants import deletion
 from tenants.api import problems  # noqa: F401 (registers)
 from tenants.api.permissions import HoldsPermission, Required
@@ -19,7 +19,7 @@ from tenants.models import User
 from tenants.responses import Continued
 
 
-class OrganizationViewSet(GenericViewSet):
+class OrganizationViewSet(NotStored, GenericViewSet):
     """Rows of the caller's organization, each action with the permission that it asks for.
 
     A row that the caller may not see is not found, before anything that they sent is read.
@@ -42,11 +42,6 @@ class OrganizationViewSet(GenericViewSet):
         """Only what the caller may see, where the model says what that is."""
         rows = super().get_queryset()
         return rows.visible_to(self.member) if hasattr(rows, "visible_to") else rows
-
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        patch_cache_control(response, no_store=True, private=True)
-        return response
 
     def shown(self, serializer: Any, status: int) -> Response:
         """Answer with what another serializer shows than the one that read the request.

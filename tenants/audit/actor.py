@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +28,13 @@ class Actor:
 
     @classmethod
     def of(cls, user: Any, *, way: str, address: str = "") -> "Actor":
-        if not user.is_authenticated:
-            return cls(way=way, address=address)
+        nobody = cls(way=way, address=address)
+        return nobody.identified_as(user) if user.is_authenticated else nobody
+
+    def identified_as(self, user: Any) -> "Actor":
+        """The same, now that it is known who it is."""
         acting_as = PLATFORM_STAFF if user.is_platform_staff else MEMBER
-        return cls(way, acting_as, user.pk, user.username, address)
+        return replace(self, acting_as=acting_as, id=user.pk, name=user.username)
 
     def __str__(self) -> str:
         """As the triggers read it: one JSON object."""

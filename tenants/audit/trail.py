@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from tenants.audit.actor import Actor, current_actor
-from tenants.context import acting_as_platform, acting_for, is_acting_as_platform
+from tenants.context import is_acting_as_platform
 from tenants.models import AuditEntry, AuditSeal
 from tenants.models.audit import PLATFORM_ID
 
@@ -40,9 +40,3 @@ def record(
     )
     AuditSeal.objects.create(organization_id=entry.organization_id, entry_id=entry.pk)
     return entry
-
-
-def record_for(user: Any, action: str, **event: Any) -> AuditEntry:
-    """The same in a short transaction of its own, for the organization of a person."""
-    with acting_as_platform() if user.is_platform_staff else acting_for(user.organization_id):
-        return record(action, subject=user, **event)

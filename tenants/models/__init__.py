@@ -5,11 +5,14 @@ from tenants.models.role import Permission, Role, RolePermission, UserRole
 from tenants.models.project import Project, ProjectMember
 from tenants.models.token import AccessToken
 from tenants.models.audit import AuditEntry, AuditSeal
+from tenants.models.attempt import AttemptCount, KnownAddress
 
 __all__ = [
     "AccessToken",
+    "AttemptCount",
     "AuditEntry",
     "AuditSeal",
+    "KnownAddress",
     "Organization",
     "OrganizationUsage",
     "Permission",

@@ -4,22 +4,23 @@ import json
 
 import pytest
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from common.ids import uuid7
 from tenants import deletion, services
 from tenants.admin.testing import signed_in
 from tenants.api.testing import api_as, problem
-from tenants.audit.actor import Actor, acted_by
-from tenants.audit.trail import record_for
 from tenants.audit.triggers import PLATFORM_ID, Audited
 from tenants.checks import UNAUDITED, check_isolation
 from tenants.context import acting_for
 from tenants.models import AuditEntry, AuditSeal, Organization, Project, User
+from tenants.testing import PASSWORD
 from tenants.tests.declarations import breaks
 from tenants.tests.rows import make_one_of_each, tenant_models
 from tenants.tests.sql import run
 
 pytestmark = pytest.mark.django_db
+both_logins = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 
 TRAIL = "/admin/tenants/auditentry/"
 AUDITED = [model for model in tenant_models() if model._meta.db_table not in UNAUDITED]
@@ -214,7 +215,7 @@ FORMSET = {
 }
 
 
-@pytest.mark.django_db(transaction=True, databases=["default", "platform"])
+@both_logins
 def test_an_organization_sees_what_platform_staff_changed_of_it(acme, people):
     staff = signed_in("staff")
     page = reverse("admin:tenants_organization_change", args=[acme.pk])
@@ -281,10 +282,32 @@ def test_the_platforms_own_rows_have_a_trail_of_the_platforms(people):
     assert str(found) == PLATFORM_ID
 
 
-@pytest.mark.django_db(transaction=True, databases=["default", "platform"])
+@both_logins
 @pytest.mark.parametrize("name", ["acme-member", "staff"])
-def test_an_event_that_changes_no_row_is_written_by_hand(people, name):
-    with acted_by(Actor("api", address="192.0.2.9")):
-        entry = record_for(people[name], "signed in", detail={"by": "password"})
-    assert (entry.object_name, entry.after) == (str(people[name]), {"by": "password"})
-    assert run("SELECT count(*) FROM tenants_auditseal WHERE entry_id = %s", [entry.pk]) == [(1,)]
+def test_signing_in_is_written(people, name):
+    def sign_in(password):
+        return APIClient().post(
+            "/api/v1/auth/login/", {"login": name, "password": password}, REMOTE_ADDR="192.0.2.9"
+        )
+
+    assert sign_in("guess").status_code == 401
+    assert sign_in(PASSWORD).status_code == 200
+    written = (
+        "SELECT action, acting_as, actor_name, address, object_id = %(id)s FROM tenants_auditentry"
+        " WHERE address = '192.0.2.9' ORDER BY created_at"
+    )
+    acting_as = "platform staff" if name == "staff" else "member"
+    assert run(written, {"id": people[name].pk}) == [
+        ("sign-in failed", "nobody", "", "192.0.2.9", True),
+        ("signed in", acting_as, name, "192.0.2.9", True),
+        ("created", acting_as, name, "192.0.2.9", False),  # the token
+    ]
+
+
+@both_logins
+def test_a_sign_in_with_a_name_that_nobody_has_is_the_platforms(people):
+    client = APIClient()
+    answer = client.post("/api/v1/auth/login/", {"login": "nobody", "password": "guess"})
+    assert answer.status_code == 401
+    written = "SELECT organization_id::text, object_id FROM tenants_auditentry WHERE action = %s"
+    assert run(written, ["sign-in failed"]) == [(PLATFORM_ID, None)]

@@ -32,6 +32,7 @@ from tenants.api.viewsets import (
     SoftDeleteMixin,
 )
 from tenants.permissions import Permissions
+from tenants.sign_in import SignIn
 
 _READERS = (Permissions.AGENTS_USE, Permissions.CONVERSATIONS_VIEW_ALL)
 _KEY, _LAST_EVENT = "Idempotency-Key", "Last-Event-ID"
@@ -116,15 +117,15 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
             idempotency_key=_idempotency_key(request),
             **serializer.validated_data,
         )
-        place = self.organization_id, reply.pk
+        place, sign_in = (self.organization_id, reply.pk), SignIn(request)
         if request.accepted_renderer.format == EventStreamRenderer.format:
-            return streamed(request, reply_events(*place), status=201, content_type=_STREAM)
+            events = reply_events(*place, sign_in=sign_in)
+            return streamed(request, events, status=201, content_type=_STREAM)
+        body = reply_json(*place, sign_in=sign_in)
         if request.accepted_renderer.format == JSONRenderer.format:
-            return streamed(
-                request, reply_json(*place), status=201, content_type=JSONRenderer.media_type
-            )
+            return streamed(request, body, status=201, content_type=JSONRenderer.media_type)
         return self.continued(
-            lambda: json.loads(awaited(reply_json(*place))),
+            lambda: json.loads(awaited(body)),
             lambda data: Response(data, status=status.HTTP_201_CREATED),
         )
 
@@ -138,7 +139,8 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         reply = self.get_object()
         if reply.role != Message.Role.ASSISTANT:
             raise Http404
-        events = reply_events(self.organization_id, reply.pk, _last_event(request))
+        after, sign_in = _last_event(request), SignIn(request)
+        events = reply_events(self.organization_id, reply.pk, after, sign_in)
         return streamed(request, events, status=200, content_type=_STREAM)
 
 

@@ -17,6 +17,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.serializer_helpers import ReturnDict
 
+from common.attempts import TooManyAttempts
+
 MEDIA_TYPE = "application/problem+json"
 NOT_FOUND = "There is nothing here that you can see."
 
@@ -101,6 +103,13 @@ def _(error: Exception) -> Problem:
 @as_problem.register
 def _(error: PermissionDenied) -> Problem:
     return Problem(403, str(error) or "You may not do this.")
+
+
+@as_problem.register
+def _(error: TooManyAttempts) -> Problem:
+    return Problem(
+        429, str(error), kind="too-many-attempts", headers={"Retry-After": str(error.seconds)}
+    )
 
 
 @as_problem.register

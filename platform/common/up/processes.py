@@ -9,10 +9,10 @@ from common.supervisor import Process
 
 WEB = (
     "-m uvicorn config.asgi:application --lifespan off --timeout-graceful-shutdown 5 "
-    "--log-level warning --no-access-log --no-server-header"
+    "--log-level warning --no-access-log --no-server-header --no-proxy-headers"
 )
 WORKER = (
-    "procrastinate --skip-checks worker --queues {queue} --name {queue} "
+    "procrastinate --skip-checks worker --queues {queues} --name {name} "
     "--concurrency {concurrency} --shutdown-graceful-timeout 6"
 )
 TURNS_AT_ONCE = 20  # a turn waits for its model most of the time
@@ -40,13 +40,16 @@ def long_running(host: str, port: int, environment: dict[str, str], logs: Path) 
     address = ["--app-dir", str(ROOT / "platform"), "--host", host, "--port", str(port)]
     return [
         process("web", [*WEB.split(), *address]),
-        process("worker-turns", _worker("turns", TURNS_AT_ONCE)),
-        process("worker-ingestion", _worker("ingestion", DOCUMENTS_AT_ONCE), LOWER_PRIORITY),
+        process("worker-turns", _worker("turns", "people", at_once=TURNS_AT_ONCE)),
+        process(
+            "worker-ingestion", _worker("ingestion", at_once=DOCUMENTS_AT_ONCE), LOWER_PRIORITY
+        ),
     ]
 
 
-def _worker(queue: str, concurrency: int) -> list[str]:
-    return [MANAGE, *WORKER.format(queue=queue, concurrency=concurrency).split()]
+def _worker(*queues: str, at_once: int) -> list[str]:
+    options = {"queues": ",".join(queues), "name": queues[0], "concurrency": at_once}
+    return [MANAGE, *WORKER.format(**options).split()]
 
 
 def as_owner(command: list[str], environment: dict[str, str], logs: Path) -> Process:

@@ -9,18 +9,25 @@ from drf_spectacular.validation import validate_schema
 from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from config import api
+from tenants.api.permissions import HasAllRights
 from tenants.api.testing import PROBLEM, api_as, problem
 from tenants.api.viewsets import OrganizationViewSet
 from tenants.permissions import Permissions
 
 # Views that ask for no permission of an organization, and what they ask instead.
 OTHERS = {
+    "EmailConfirmView": AllowAny,
+    "EmailVerifyView": HasAllRights,
     "LoginView": AllowAny,
     "LogoutView": IsAuthenticated,
     "MeView": IsAuthenticated,
+    "PasswordChangeView": HasAllRights,
+    "PasswordResetConfirmView": AllowAny,
+    "PasswordResetView": AllowAny,
     "RootView": AllowAny,
     "SpectacularAPIView": AllowAny,
     "SpectacularSwaggerSplitView": AllowAny,
+    "TokenViewSet": HasAllRights,
 }
 
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MODELS = {
     "users": "tenants.User",
     "roles": "tenants.Role",
+    "tokens": "tenants.AccessToken",
     "projects": "tenants.Project",
     "members": "tenants.User",
     "agents": "agents.AgentConfig",

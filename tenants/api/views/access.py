@@ -12,13 +12,14 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common.api.caching import NotStored
 from tenants import deletion
 from tenants.api.serializers.access import IssuedTokenSerializer, LoginSerializer, MeSerializer
-from tenants.context import acting_as_platform, acting_for
+from tenants.context import acting_as
 from tenants.models import AccessToken, User
 
 
-class LoginView(GenericAPIView):
+class LoginView(NotStored, GenericAPIView):
     """Exchange a password for a token. An unknown name and a wrong password look alike."""
 
     permission_classes = [AllowAny]
@@ -43,7 +44,7 @@ class LoginView(GenericAPIView):
 def _issue_token(user: User) -> tuple[AccessToken, str]:
     """Make a token; whose organization it is has only now become known."""
     lifetime = timedelta(days=settings.TOKEN_LIFETIME_DAYS)
-    with acting_as_platform() if user.is_platform_staff else acting_for(user.organization_id):
+    with acting_as(user):
         return AccessToken.objects.issue(user=user, lifetime=lifetime, name="API sign-in")
 
 
@@ -62,7 +63,7 @@ class LogoutView(APIView):
         return Response(status=204)
 
 
-class MeView(APIView):
+class MeView(NotStored, APIView):
     """The caller, with roles and permissions."""
 
     permission_classes = [IsAuthenticated]
