@@ -22,14 +22,14 @@ class LoginBackend(BaseBackend):
     def authenticate(self, request, username=None, password=None, **credentials):
         if username is None or password is None:
             return None
-        attempt = throttle.SIGN_IN.count(username, request)
-        user = lookup.find_by_login(username)
-        if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
-            make_password(password)  # an unknown name takes as long as a wrong password
-            return None
-        if not check_password(password, user.password):
-            return None
-        attempt.succeed()
+        with throttle.SIGN_IN.attempt(username, request) as attempt:
+            user = lookup.find_by_login(username)
+            if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
+                make_password(password)  # an unknown name takes as long as a wrong password
+                return None
+            if not check_password(password, user.password):
+                return None
+            attempt.succeed()
         throttle.know(user, request)
         return user
 
