@@ -46,10 +46,10 @@ def holds_password(*, user: User, password: str, request: Any) -> bool:
 
     Call it in no transaction that an error would roll back: the count would go with it.
     """
-    attempt = throttle.PASSWORD_CHANGE.count(str(user.pk), request)
-    is_right = check_password(password, user.password)
-    if is_right:
-        attempt.succeed()
+    with throttle.PASSWORD_CHANGE.attempt(str(user.pk), request) as attempt:
+        is_right = check_password(password, user.password)
+        if is_right:
+            attempt.succeed()
     return is_right
 
 

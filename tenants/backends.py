@@ -24,20 +24,12 @@ class LoginBackend(BaseBackend):
     def authenticate(self, request, username=None, password=None, **credentials):
         if username is None or password is None:
             return None
-        attempt = throttle.SIGN_IN.count(username, request)
-        user = lookup.find_by_login(username)
-        if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
-            make_password(password)  # an unknown name takes as long as a wrong password
-            with acting_as_platform():
-                record("sign-in failed")
-            return None
-        if not check_password(password, user.password):
-            with (
-                acting_as_platform() if user.is_platform_staff else acting_for(user.organization_id)
-            ):
-                record("sign-in failed", subject=user)
-            return None
-        attempt.succeed()
+        with throttle.SIGN_IN.attempt(username, request) as attempt:
+            user = lookup.find_by_login(username)
+            if not _is_password_of(user, password):
+                _record_failure(user)
+                return None
+            attempt.succeed()
         throttle.know(user, request)
         with acting_as(user):
             record("signed in", subject=user)
@@ -48,6 +40,24 @@ class LoginBackend(BaseBackend):
             return lookup.find_by_id(UUID(str(user_id)))
         except ValueError:
             return None
+
+
+def _is_password_of(user, password):
+    if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
+        make_password(password)  # an unknown name takes as long as a wrong password
+        return False
+    return check_password(password, user.password)
+
+
+def _record_failure(user):
+    """Write a failed sign-in to its organization's audit trail; of a name nobody has, to the
+    platform's, so that it takes as long."""
+    if user is None or user.is_platform_staff:
+        block = acting_as_platform()
+    else:
+        block = acting_for(user.organization_id)
+    with block:
+        record("sign-in failed", subject=user)
 
 
 class RoleBackend(BaseBackend):

@@ -11,10 +11,14 @@ a person out from elsewhere, or a colleague by using up what their office has.
 
 An attempt is counted before the work that it asks for, by one statement that PostgreSQL commits
 at once: of many at the same moment no more than the limit get through, in any number of processes.
-Names that nobody has are counted like any other. What succeeds is given back.
+Names that nobody has are counted like any other. What succeeds is given back; so while some that
+would fill the first count are still under way, others wait for how these end.
 """
 
+import time
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,18 +31,38 @@ from common.addresses import client_address
 from common.attempts import TooManyAttempts
 
 KNOWN_DAYS = 180  # how long an address stays known to which its account does not return
+LONGEST_WAIT_SECONDS = 15.0  # for attempts under way
+LOOK_EVERY_SECONDS = 0.2
 
 _COUNT = """
-    INSERT INTO tenants_attemptcount AS kept (digest, count, resets_at)
-    VALUES (%s, 1, now() + %s * interval '1 second')
+    INSERT INTO tenants_attemptcount AS kept (digest, count, pending, resets_at)
+    VALUES (%s, 1, 0, now() + %s * interval '1 second')
     ON CONFLICT (digest) DO UPDATE SET
         count = CASE WHEN kept.resets_at > now() THEN kept.count + 1 ELSE 1 END,
         resets_at = CASE WHEN kept.resets_at > now() THEN kept.resets_at
                          ELSE EXCLUDED.resets_at END
     RETURNING count, ceil(extract(epoch FROM resets_at - now()))::integer
 """
+_BEGIN = """
+    INSERT INTO tenants_attemptcount AS kept (digest, count, pending, resets_at)
+    VALUES (%s, 1, 1, now() + %s * interval '1 second')
+    ON CONFLICT (digest) DO UPDATE SET
+        count = CASE WHEN kept.resets_at > now() THEN kept.count + 1 ELSE 1 END,
+        pending = CASE WHEN kept.resets_at > now() THEN kept.pending + 1 ELSE 1 END,
+        resets_at = CASE WHEN kept.resets_at > now() THEN kept.resets_at
+                         ELSE EXCLUDED.resets_at END
+    WHERE kept.resets_at <= now() OR kept.count < %s
+"""
+_LOOK = """
+    SELECT pending > 0 OR count < %s, ceil(extract(epoch FROM resets_at - now()))::integer
+    FROM tenants_attemptcount WHERE digest = %s
+"""
+_FAIL = "UPDATE tenants_attemptcount SET pending = greatest(pending - 1, 0) WHERE digest = %s"
+_SUCCEED = """
+    UPDATE tenants_attemptcount
+    SET count = greatest(pending - 1, 0), pending = greatest(pending - 1, 0) WHERE digest = %s
+"""
 _GIVE_BACK = "UPDATE tenants_attemptcount SET count = count - 1 WHERE digest = %s AND count > 0"
-_FORGET = "DELETE FROM tenants_attemptcount WHERE digest = %s"
 _KNOW = """
     INSERT INTO tenants_knownaddress AS kept (digest, seen_at) VALUES (%s, now())
     ON CONFLICT (digest) DO UPDATE SET seen_at = now()
@@ -64,33 +88,45 @@ class Throttle:
     name: str
     setting: str
 
-    def count(self, account: str, request: Any) -> "Attempt":
+    def count(self, account: str, request: Any) -> None:
         """Count an attempt, or raise TooManyAttempts. `account` is what the client calls it."""
+        with self.attempt(account, request):
+            pass
+
+    @contextmanager
+    def attempt(self, account: str, request: Any) -> Iterator["Attempt"]:
+        """Count what is tried inside, unless it says that it succeeded. Raises TooManyAttempts."""
         account, address = _plain(account), client_address(request)
         limits = Limits(*getattr(settings, self.setting))
         both = _digest(self.name, account, address)
-        counts = [(both, limits.account_and_address)]
-        if not _is_known(account, address):
-            # One address alone cannot use the account's own count up: it comes last.
-            counts.insert(0, (_digest(self.name, "", address), limits.address))
-            counts.append((_digest(self.name, account, ""), limits.account))
-        for digest, limit in counts:
-            _count(digest, limit)
-        return Attempt(both, tuple(digest for digest, _ in counts if digest != both))
+        others = []
+        is_known = _is_known(account, address)
+        if not is_known:
+            others.append(_digest(self.name, "", address))
+            _count(others[0], limits.address)
+        _begin(both, limits.account_and_address)
+        attempt = Attempt()
+        try:
+            if not is_known:
+                # One address alone cannot use the account's own count up: it comes last.
+                others.append(_digest(self.name, account, ""))
+                _count(others[1], limits.account)
+            yield attempt
+        finally:
+            _run(_SUCCEED if attempt.has_succeeded else _FAIL, both)
+            for digest in others if attempt.has_succeeded else ():
+                _run(_GIVE_BACK, digest)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
-    """One that was let through, and where it is counted."""
+    """One that was let through."""
 
-    account_and_address: UUID
-    others: tuple[UUID, ...]
+    has_succeeded: bool = False
 
     def succeed(self) -> None:
         """Begin anew: what goes well is not counted, nor the mistakes before it."""
-        _run(_FORGET, self.account_and_address)
-        for digest in self.others:
-            _run(_GIVE_BACK, digest)
+        self.has_succeeded = True
 
 
 SIGN_IN = Throttle("sign-in", "SIGN_IN_LIMITS")
@@ -123,6 +159,25 @@ def _count(digest: UUID, limit: int) -> None:
         count, seconds = cursor.fetchone()
     if count > limit:
         raise TooManyAttempts(max(1, seconds))
+
+
+def _begin(digest: UUID, limit: int) -> None:
+    """Count one that is under way; wait as long as those under way may make room."""
+    give_up_at = time.monotonic() + LONGEST_WAIT_SECONDS
+    while not _run(_BEGIN, digest, settings.THROTTLE_WINDOW_SECONDS, limit):
+        may_end_well, seconds = _look(digest, limit)
+        if not may_end_well or time.monotonic() > give_up_at:
+            raise TooManyAttempts(max(1, seconds))
+        if not connection.in_atomic_block:
+            connection.close()  # those under way may need it
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _look(digest: UUID, limit: int) -> tuple[bool, int]:
+    """Whether there is room by now or may soon be, and the seconds until the window ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, [limit, digest])
+        return cursor.fetchone() or (True, 0)  # swept meanwhile
 
 
 def _run(statement: str, *values: UUID | int) -> int:

@@ -34,11 +34,11 @@ class OwnPasswordForm(_EndsTokens, AdminOwnPasswordChangeForm):
 
     def clean_old_password(self):
         try:
-            attempt = throttle.PASSWORD_CHANGE.count(str(self.user.pk), self.request)
+            with throttle.PASSWORD_CHANGE.attempt(str(self.user.pk), self.request) as attempt:
+                old_password = super().clean_old_password()
+                attempt.succeed()
         except TooManyAttempts as refusal:
             raise ValidationError(str(refusal))
-        old_password = super().clean_old_password()
-        attempt.succeed()
         return old_password
 
 

@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("digest", models.UUIDField(primary_key=True, serialize=False)),
                 ("count", models.PositiveIntegerField()),
+                ("pending", models.PositiveIntegerField()),
                 ("resets_at", models.DateTimeField(db_index=True)),
             ],
         ),

@@ -136,7 +136,7 @@ def test_a_token_with_scopes_does_not_speak_for_the_account(people, path):
 
 @pytest.mark.parametrize("email", ["member@acme.test", "Member@ACME.test", "nobody@acme.test"])
 def test_a_reset_is_asked_for_alike_for_everybody(people, email, django_assert_num_queries):
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         answer = APIClient().post(RESET, {"email": email})
     assert (answer.status_code, answer.content) == (204, b"")
     assert ProcrastinateJob.objects.filter(task_name=tasks.mail_password_reset.name).count() == 1

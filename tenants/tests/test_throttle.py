@@ -167,7 +167,7 @@ def test_what_is_over_is_swept(people):
     guess("acme-member")
     assert tasks.forget_attempts(0) == 0
     later()
-    assert tasks.forget_attempts(0) == 4
+    assert tasks.forget_attempts(0) == 5
     assert not AttemptCount.objects.exists()
     assert KnownAddress.objects.count() == 2
     later(180 * DAY)
@@ -198,10 +198,44 @@ def test_a_count_is_kept_though_nothing_else_of_the_request_is(people, client):
     assert AttemptCount.objects.filter(count=3).count() == 3
 
 
-def test_the_statements_come_before_the_password_is_hashed(people, django_assert_num_queries):
-    """Three counts, the question whether the address is known, the person; then what failed."""
-    with django_assert_num_queries(5 + 6):
+@pytest.mark.django_db(transaction=True, databases=["default", "platform"])
+def test_all_of_24_at_once_who_know_the_password_come_in(people, settings):
+    """A program's threads, say: those who come last wait for how the first ones end."""
+    settings.SIGN_IN_LIMITS = (3, 30, 6)
+    answers = race(*[lambda: guess("acme-member", PASSWORD)] * 24)
+    assert answers == [people["acme-member"]] * 24
+    assert not AttemptCount.objects.exclude(count=0, pending=0).exists()
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "platform"])
+def test_those_who_wait_are_refused_when_the_others_were_wrong(people, hashed):
+    answers = race(
+        *[lambda: guess("acme-member")] * 20, *[lambda: guess("acme-member", PASSWORD)] * 4
+    )
+    wrong = hashed.count("wrong")
+    assert answers.count(None) == wrong
+    assert wrong < 20
+    assert AttemptCount.objects.exclude(pending=0).count() == 0
+
+
+def test_an_error_on_the_way_is_counted_and_is_not_under_way_for_ever(people, monkeypatch):
+    def break_down(login):
+        raise RuntimeError("the database has gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tenants.lookup.find_by_login", break_down)
+        with pytest.raises(RuntimeError):
+            guess("acme-member")
+    assert set(AttemptCount.objects.values_list("count", "pending")) == {(1, 0)}
+
+
+def test_counting_takes_a_few_small_statements(people, django_assert_num_queries):
+    """Whether the address is known, three counts, the person, the end; one count where known.
+
+    Beside them, what failed is written to the audit trail.
+    """
+    with django_assert_num_queries(6 + 6):
         guess("acme-member")
     guess("acme-member", PASSWORD, at=HOME)
-    with django_assert_num_queries(3 + 6):
+    with django_assert_num_queries(4 + 6):
         guess("acme-member", at=HOME)
