@@ -54,7 +54,8 @@ class RowSecurity(_Declaration):
     """ENABLE and FORCE row level security, with one named policy, and the logins' privileges.
 
     `platform` opens the table to platform staff's login: control-plane tables, never content.
-    `columns` narrows what the application may UPDATE, `verbs` what it may do at all.
+    `columns` narrows what the application may UPDATE, `verbs` what it may do at all;
+    `platform_columns` and `platform_verbs` do so for platform staff's login.
     """
 
     def __init__(
@@ -65,12 +66,16 @@ class RowSecurity(_Declaration):
         platform: bool = False,
         verbs: str = _ALL_VERBS,
         columns: tuple[str, ...] = (),
+        platform_verbs: str = _ALL_VERBS,
+        platform_columns: tuple[str, ...] = (),
     ):
         super().__init__(name=name)
         self.policy = policy
         self.platform = platform
         self.verbs = verbs
         self.columns = tuple(columns)
+        self.platform_verbs = platform_verbs
+        self.platform_columns = tuple(platform_columns)
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
@@ -83,23 +88,17 @@ class RowSecurity(_Declaration):
                     + ("" if verb == "SELECT" else f" WITH CHECK ({rows})")
                     for name, verb, rows in _POLICIES[self.policy]
                 ),
-                f"GRANT {self.verbs} ON {table} TO {APP}",
-                *self._column_grant(table),
+                *_grants(table, APP, self.verbs, self.columns),
                 *self._platform_sql(table),
             ]
         )
-
-    def _column_grant(self, table: str) -> list[str]:
-        if not self.columns:
-            return []
-        return [f"GRANT UPDATE ({', '.join(self.columns)}) ON {table} TO {APP}"]
 
     def _platform_sql(self, table: str) -> list[str]:
         if not self.platform:
             return []
         return [
             f"CREATE POLICY platform ON {table} TO {PLATFORM} USING (true) WITH CHECK (true)",
-            f"GRANT {_ALL_VERBS} ON {table} TO {PLATFORM}",
+            *_grants(table, PLATFORM, self.platform_verbs, self.platform_columns),
         ]
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
@@ -118,13 +117,27 @@ class RowSecurity(_Declaration):
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
-        defaults = {"policy": TENANT, "platform": False, "verbs": _ALL_VERBS, "columns": ()}
+        defaults = {
+            "policy": TENANT,
+            "platform": False,
+            "verbs": _ALL_VERBS,
+            "columns": (),
+            "platform_verbs": _ALL_VERBS,
+            "platform_columns": (),
+        }
         kwargs |= {
             option: getattr(self, option)
             for option, default in defaults.items()
             if getattr(self, option) != default
         }
         return path, args, kwargs
+
+
+def _grants(table: str, login: str, verbs: str, columns: tuple[str, ...]) -> list[str]:
+    grants = [f"GRANT {verbs} ON {table} TO {login}"]
+    if columns:
+        grants.append(f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {login}")
+    return grants
 
 
 class OrganizationKey(_Declaration):

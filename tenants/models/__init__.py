@@ -4,6 +4,7 @@ from tenants.models.user import User
 from tenants.models.role import Permission, Role, RolePermission, UserRole
 from tenants.models.project import Project, ProjectMember
 from tenants.models.token import AccessToken
+from tenants.models.staff_access import StaffAccess
 
 __all__ = [
     "AccessToken",
@@ -14,6 +15,7 @@ __all__ = [
     "ProjectMember",
     "Role",
     "RolePermission",
+    "StaffAccess",
     "User",
     "UserRole",
 ]
