@@ -126,6 +126,8 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 WSGI_APPLICATION = "config.wsgi.application"
 SIGN_IN_PATHS = frozenset({"/api/v1/auth/login/"})
+# Where platform staff deal with themselves: the platform's even while they act for somebody.
+PLATFORM_PATHS = frozenset({"/admin/password_change/", "/admin/tenants/staffaccess/stop/"})
 
 TEMPLATES = [
     {
@@ -227,6 +229,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "config.navigation.favicon"},
     ],
+    "GLOBAL_CALLBACK": "config.navigation.notices",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"navigation": "config.navigation.sections"},
