@@ -52,7 +52,7 @@ def act_page(request, organization):
             return redirect("admin:index")
     page = {
         "title": f"Act for {organization}",
-        "organization": organization,
+        "original": organization,
         "opts": Organization._meta,
         "form": form,
     }
@@ -78,7 +78,7 @@ class StaffAccessAdmin(ReadOnly, OrganizationAdmin):
     """Who of the platform staff acted for the organization, for those who see the organization."""
 
     governed_by = Organization
-    list_display = ["staff_name", "reason", "state", "created_at", "expires_at", "ended_at"]
+    list_display = ["staff_name", "reason", "state", "created_at", "until"]
     list_filter = ["created_at"]
     search_fields = ["staff_name", "staff_email", "reason"]
     ordering = ["-id"]
@@ -92,6 +92,10 @@ class StaffAccessAdmin(ReadOnly, OrganizationAdmin):
         return [
             name for _, options in self.get_fieldsets(request, obj) for name in options["fields"]
         ]
+
+    @display(description="until", ordering="expires_at")
+    def until(self, access):
+        return access.ended_at or access.expires_at
 
     @display(label=COLORS)
     def state(self, access):

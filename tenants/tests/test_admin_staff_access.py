@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from common.ids import uuid7
 from tenants import staff_access
 from tenants.admin.testing import filled, page, signed_in
 from tenants.context import acting_as_platform, acting_for
@@ -93,8 +94,9 @@ def test_why_it_cannot_be_is_an_error_of_the_form(acme, globex, staff):
 
 
 def test_an_organization_that_is_none_is_not_found(acme, staff):
-    assert staff.get(act_address(User(pk=acme.pk))).status_code == 200
-    assert staff.get(reverse("admin:tenants_organization_act", args=["none"])).status_code == 404
+    for key, status in ((acme.pk, 200), (uuid7(), 404), ("none", 404)):
+        address = reverse("admin:tenants_organization_act", args=[key])
+        assert staff.get(address).status_code == status
 
 
 def test_stopping_ends_it(acme, staff):

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections, models
 from django.urls import reverse
 
@@ -209,6 +210,21 @@ def test_what_staff_change_while_they_act_is_the_organizations(acme, planted, st
     assert staff.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 302
     with acting_for(acme):
         assert model.all_objects.get(pk=row.pk).is_deleted
+
+
+def test_what_they_upload_and_publish_names_no_person(acme, planted, staff, act):
+    act(acme)
+    documents, agents = apps.get_model(DOCUMENT), apps.get_model("agents.AgentConfig")
+    file = SimpleUploadedFile("notes.md", b"# Notes\n\nFive days may be carried over.\n")
+    made = staff.post(page(documents, "add"), {"file": file, "metadata": "{}"})
+    assert made.status_code == 302, made.context["adminform"].form.errors
+    agent = planted["acme"]["agents.AgentConfig"]
+    selected = {"action": "publish", "_selected_action": [agent.pk]}
+    assert staff.post(page(agents, "changelist"), selected).status_code == 302
+    with acting_for(acme):
+        assert documents.objects.get(filename="notes.md").uploaded_by is None
+        newest = agents.objects.get(pk=agent.pk).current_version()
+        assert (newest.number, newest.published_by) == (2, None)
 
 
 def test_another_organizations_rows_cannot_be_changed_meanwhile(acme, globex, planted, staff, act):
