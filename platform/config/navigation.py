@@ -2,6 +2,7 @@
 
 from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.messages.storage.base import Message
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
@@ -62,7 +63,7 @@ def notices(request):
     if not request.user.is_authenticated or request.user.staff_access is None:
         return {}
     text = render_to_string("tenants/acting.html", {"access": request.user.staff_access}, request)
-    banner = messages.storage.base.Message(messages.WARNING, text)
+    banner = Message(messages.WARNING, text)
     return {"messages": [banner, *messages.get_messages(request)]}
 
 

@@ -323,6 +323,17 @@ def test_the_record_is_there_to_read(acme, staff, username):
         assert answer.status_code == 403
 
 
+@pytest.mark.parametrize("username", ["acme-owner", "staff"])
+def test_fifty_accesses_take_no_query_each(acme, people, username, django_assert_max_num_queries):
+    for _ in range(50):
+        begun = staff_access.begin(organization=acme, by=people["staff"], reason=REASON, minutes=15)
+        staff_access.end(access=begun, by=people["staff"])
+    client = signed_in(username)
+    for alias in ("default", "platform"):
+        with django_assert_max_num_queries(12, using=alias):
+            assert body(client, RECORD).count(REASON) == 50
+
+
 def test_the_record_says_what_is_in_force(acme, staff):
     act(staff, acme)
     owner = signed_in("acme-owner")
