@@ -53,7 +53,7 @@ class StaffAccess(models.Model):
     class Meta:
         base_manager_name = "objects"
         verbose_name = "access by platform staff"
-        verbose_name_plural = "access by platform staff"
+        verbose_name_plural = "accesses by platform staff"
         ordering = ["-id"]
         constraints = [
             # Found before the organization is known, and at most one for a person: like a token's.
