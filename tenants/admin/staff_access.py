@@ -2,7 +2,7 @@
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -44,8 +44,6 @@ def act_page(request, organization):
     if form.is_valid():
         try:
             staff_access.begin(organization=organization, by=request.user, **form.cleaned_data)
-        except ValidationError as refusal:
-            form.add_error(None, refusal)
         except staff_access.CannotAct as refusal:
             form.add_error(None, str(refusal))
         else:
