@@ -11,6 +11,7 @@ from tenants.audit.trail import record
 from tenants.context import acting_as, acting_as_platform, acting_for
 from tenants.control_plane import platform_permissions
 from tenants.models import RolePermission
+from tenants.permissions import STAFF_ACTING
 
 DEMO_PASSWORD = "demo"  # noqa: S105  everybody knows it: it signs in only where the demo runs
 
@@ -61,13 +62,16 @@ def _record_failure(user):
 
 
 class RoleBackend(BaseBackend):
-    """Answers `user.has_perm(...)` from the roles of a member, and the control plane for staff."""
+    """Answers `user.has_perm(...)` from the roles of a member.
+
+    Platform staff have the control plane, or what acting for an organization permits instead.
+    """
 
     def get_all_permissions(self, user_obj, obj=None):
         if not user_obj.is_active or user_obj.is_anonymous:
             return set()
         if user_obj.is_platform_staff:
-            return platform_permissions()
+            return STAFF_ACTING if user_obj.staff_access else platform_permissions()
         if not hasattr(user_obj, "_role_permissions"):
             user_obj._role_permissions = _held_by(user_obj)
         return user_obj._role_permissions

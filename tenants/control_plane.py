@@ -21,8 +21,12 @@ def platform_models() -> frozenset[type[Model]]:
     )
 
 
-def _may_be_changed(model: type[Model]) -> bool:
-    return not any(getattr(c, "narrow_platform", False) for c in model._meta.constraints)
+def _is_a_record(model: type[Model]) -> bool:
+    """Whether rows of the model stay as they are once they are written."""
+    return any(
+        isinstance(constraint, RowSecurity) and "DELETE" not in constraint.platform_verbs
+        for constraint in model._meta.constraints
+    )
 
 
 @cache
@@ -31,7 +35,7 @@ def platform_permissions() -> frozenset[str]:
     own = {
         f"{model._meta.app_label}.{action}_{model._meta.model_name}"
         for model in platform_models()
-        for action in (_ACTIONS if _may_be_changed(model) else ["view"])
+        for action in (["view"] if _is_a_record(model) else _ACTIONS)
     }
     watched = {
         f"{model._meta.app_label}.view_{model._meta.model_name}"

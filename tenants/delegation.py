@@ -5,7 +5,7 @@ from tenants.models import Permission, Role, RolePermission
 
 def permissions_giveable_by(user):
     """The permissions that somebody may put into a role."""
-    if user.is_platform_staff:
+    if user.acts_as_platform:
         return Permission.objects.all()
     return Permission.objects.filter(name__in=user.get_all_permissions())
 
@@ -13,7 +13,7 @@ def permissions_giveable_by(user):
 def roles_giveable_by(user):
     """The roles of which somebody holds every permission; platform staff may give all."""
     roles = Role.objects.all()
-    if user.is_platform_staff:
+    if user.acts_as_platform:
         return roles
     return roles.exclude(pk__in=_beyond(user).values("role_id"))
 
@@ -24,7 +24,7 @@ def may_give(user, role):
 
 def may_administer(user, person):
     """Whether a person holds no right that the user lacks: a new password lends them all."""
-    if user.is_platform_staff:
+    if user.acts_as_platform:
         return True
     return not _beyond(user).filter(role__user_roles__user_id=person.pk).exists()
 

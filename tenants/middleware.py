@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -11,9 +12,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from common.addresses import client_address
-from tenants import lookup
+from tenants import lookup, staff_access
 from tenants.audit.actor import Actor, acted_by
-from tenants.context import PLATFORM_ALIAS, acting_as
+from tenants.context import PLATFORM_ALIAS, acting_as_platform, acting_for
 from tenants.models.token import digest
 from tenants.responses import Continued
 
@@ -23,9 +24,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 class OrganizationMiddleware(AuthenticationMiddleware):
     """Finds the caller and runs the view in one transaction that acts for their organization.
 
-    Sets `request.user`, `request.token` (a dict of id and scopes, or None for a session) and
-    `request.bearer_refused`. An answer of 400 and above changes nothing: what the view wrote is
-    rolled back.
+    Sets `request.user`, `request.token` (a dict of id and scopes, or None for a session),
+    `request.bearer_refused`, and for a session of platform staff who act for an organization
+    `request.user.staff_access`, which the database is asked for anew each time. An answer of 400
+    and above changes nothing: what the view wrote is rolled back.
     """
 
     async_capable = False  # a transaction belongs to one thread, from here to the view and back
@@ -88,8 +90,22 @@ def _acting(request: Any) -> Iterator[str | None]:
     if not user.is_authenticated:
         yield None
         return
-    with acting_as(user, read_only=request.method in SAFE_METHODS):
-        yield PLATFORM_ALIAS if user.is_platform_staff else DEFAULT_DB_ALIAS
+    chosen = _chosen_by_staff(request) if user.is_platform_staff else user.organization_id
+    if user.is_platform_staff and chosen is None:
+        with acting_as_platform():
+            yield PLATFORM_ALIAS
+    else:
+        with acting_for(chosen, read_only=request.method in SAFE_METHODS):
+            yield DEFAULT_DB_ALIAS
+
+
+def _chosen_by_staff(request: Any) -> UUID | None:
+    """The organization that platform staff act for just now. By a token they never do."""
+    if request.token is not None:
+        return None
+    access = request.user.staff_access = staff_access.current(request.user)
+    is_elsewhere = request.path_info not in settings.PLATFORM_PATHS
+    return access.organization_id if access and is_elsewhere else None
 
 
 def _let_connections_go() -> None:

@@ -65,6 +65,19 @@ _MANAGER = _MEMBER | {
     Permissions.USAGE_VIEW,
 }
 
+# What platform staff may do while they act for an organization: see all of it, change its content
+# and configuration. Neither its people and their rights, by which somebody could come back later,
+# nor converse with its agents, because the organization has no person who would be asking.
+STAFF_ACTING = frozenset(
+    right.value
+    for right in (_MANAGER - {Permissions.AGENTS_USE})
+    | {
+        Permissions.ORGANIZATION_CHANGE,
+        Permissions.ROLES_VIEW,
+        Permissions.CONVERSATIONS_VIEW_ALL,
+    }
+)
+
 OWNER = "Owner"
 
 BUILT_IN_ROLES: dict[str, tuple[str, set[Permissions]]] = {

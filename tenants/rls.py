@@ -54,8 +54,9 @@ class RowSecurity(Declaration):
     """ENABLE and FORCE row level security, with one named policy, and the logins' privileges.
 
     `platform` opens the table to platform staff's login: control-plane tables, never content.
-    `columns` narrows what the application may UPDATE, `verbs` what it may do at all. What both
-    logins may only do so narrowly is `narrow_platform`, and `platform_rows` is a condition.
+    `columns` narrows what the application may UPDATE, `verbs` what it may do at all;
+    `platform_columns` and `platform_verbs` do so for platform staff's login, and `platform_rows`
+    is a condition on the rows that it reaches.
     """
 
     def __init__(
@@ -65,17 +66,19 @@ class RowSecurity(Declaration):
         policy: str = TENANT,
         platform: bool = False,
         platform_rows: str = "true",
-        narrow_platform: bool = False,
         verbs: str = _ALL_VERBS,
         columns: tuple[str, ...] = (),
+        platform_verbs: str = _ALL_VERBS,
+        platform_columns: tuple[str, ...] = (),
     ):
         super().__init__(name=name)
         self.policy = policy
         self.platform = platform
         self.platform_rows = platform_rows
-        self.narrow_platform = narrow_platform
         self.verbs = verbs
         self.columns = tuple(columns)
+        self.platform_verbs = platform_verbs
+        self.platform_columns = tuple(platform_columns)
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
@@ -88,25 +91,18 @@ class RowSecurity(Declaration):
                     + ("" if verb == "SELECT" else f" WITH CHECK ({rows})")
                     for name, verb, rows in _POLICIES[self.policy]
                 ),
-                *self._narrow_grants(table, APP),
+                *_grants(table, APP, self.verbs, self.columns),
                 *self._platform_sql(table),
             ]
         )
-
-    def _narrow_grants(self, table: str, login: str) -> list[str]:
-        grants = [f"GRANT {self.verbs} ON {table} TO {login}"]
-        if self.columns:
-            grants.append(f"GRANT UPDATE ({', '.join(self.columns)}) ON {table} TO {login}")
-        return grants
 
     def _platform_sql(self, table: str) -> list[str]:
         if not self.platform:
             return []
         rows = self.platform_rows
-        all_of_it = [f"GRANT {_ALL_VERBS} ON {table} TO {PLATFORM}"]
         return [
             f"CREATE POLICY platform ON {table} TO {PLATFORM} USING ({rows}) WITH CHECK ({rows})",
-            *(self._narrow_grants(table, PLATFORM) if self.narrow_platform else all_of_it),
+            *_grants(table, PLATFORM, self.platform_verbs, self.platform_columns),
         ]
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
@@ -129,9 +125,10 @@ class RowSecurity(Declaration):
             "policy": TENANT,
             "platform": False,
             "platform_rows": "true",
-            "narrow_platform": False,
             "verbs": _ALL_VERBS,
             "columns": (),
+            "platform_verbs": _ALL_VERBS,
+            "platform_columns": (),
         }
         kwargs |= {
             option: getattr(self, option)
@@ -139,6 +136,13 @@ class RowSecurity(Declaration):
             if getattr(self, option) != default
         }
         return path, args, kwargs
+
+
+def _grants(table: str, login: str, verbs: str, columns: tuple[str, ...]) -> list[str]:
+    grants = [f"GRANT {verbs} ON {table} TO {login}"]
+    if columns:
+        grants.append(f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {login}")
+    return grants
 
 
 class OrganizationKey(Declaration):

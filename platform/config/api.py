@@ -21,7 +21,7 @@ from tenants.api.views.account import (
     TokenViewSet,
 )
 from tenants.api.views.audit import AuditEntryViewSet
-from tenants.api.views.organization import OrganizationView
+from tenants.api.views.organization import OrganizationView, StaffAccessView
 from tenants.api.views.people import PermissionViewSet, RoleViewSet, UserViewSet
 from tenants.api.views.projects import ProjectMemberViewSet, ProjectViewSet
 
@@ -40,7 +40,7 @@ class Router(DefaultRouter):
     def get_api_root_view(self, api_urls: Any = None) -> Any:
         """List what is registered, and the endpoints that are one of a kind."""
         names = {prefix: f"{basename}-list" for prefix, _, basename in self.registry}
-        others = {name: name for name in ("me", "organization", "schema", "docs")}
+        others = {name: name for name in ("me", "organization", "staff-access", "schema", "docs")}
         return RootView.as_view(api_root_dict=names | others)
 
 
@@ -82,6 +82,11 @@ urlpatterns = [
         "organization/",
         OrganizationView.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="organization",
+    ),
+    path(
+        "organization/staff-access/",
+        StaffAccessView.as_view({"get": "list"}),
+        name="staff-access",
     ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),

@@ -1,13 +1,21 @@
 """What the admin's sidebar and its first page list, for those who may see it."""
 
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.messages.storage.base import Message
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 
 # (section, [(title, model, icon of Material Symbols), …])
 SECTIONS = [
-    ("Organizations", [("Organizations", "tenants.Organization", "domain")]),
+    (
+        "Organizations",
+        [
+            ("Organizations", "tenants.Organization", "domain"),
+            ("Access by platform staff", "tenants.StaffAccess", "policy"),
+        ],
+    ),
     (
         "People",
         [
@@ -46,7 +54,18 @@ def subheader(request):
     user = request.user
     if not user.is_authenticated or not admin.site.has_permission(request):
         return None
-    return "Platform staff" if user.is_platform_staff else user.organization.name
+    if user.acts_as_platform:
+        return "Platform staff"
+    return (user.staff_access or user).organization.name
+
+
+def notices(request):
+    """What stands above every page's own messages: for whom platform staff act, and how long."""
+    if not request.user.is_authenticated or request.user.staff_access is None:
+        return {}
+    text = render_to_string("tenants/acting.html", {"access": request.user.staff_access}, request)
+    banner = Message(messages.WARNING, text)
+    return {"messages": [banner, *messages.get_messages(request)]}
 
 
 def favicon(request):

@@ -141,6 +141,8 @@ SIGN_IN_PATHS = (
     "/admin/reset/",
     "/admin/verify/",
 )
+# Where platform staff deal with themselves: the platform's even while they act for somebody.
+PLATFORM_PATHS = frozenset({"/admin/password_change/", "/admin/tenants/staffaccess/stop/"})
 
 TEMPLATES = [
     {
@@ -268,6 +270,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "config.navigation.favicon"},
     ],
+    "GLOBAL_CALLBACK": "config.navigation.notices",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"navigation": "config.navigation.sections"},

@@ -5,6 +5,7 @@ from tenants.admin.job import JobAdmin
 from tenants.admin.organization import OrganizationRowAdmin
 from tenants.admin.project import ProjectAdmin
 from tenants.admin.role import PermissionAdmin, RoleAdmin
+from tenants.admin.staff_access import StaffAccessAdmin
 from tenants.admin.token import AccessTokenAdmin
 from tenants.admin.user import UserAdmin
 
@@ -16,5 +17,6 @@ __all__ = [
     "PermissionAdmin",
     "ProjectAdmin",
     "RoleAdmin",
+    "StaffAccessAdmin",
     "UserAdmin",
 ]

@@ -2,7 +2,8 @@
 
 Two kinds of people come here. An organization's staff act for it: PostgreSQL shows them its rows,
 and the organization is never a question. Platform staff see the rows of all organizations that the
-control plane has; they choose the organization of a new row, and never change it.
+control plane has; they choose the organization of a new row, and never change it. While platform
+staff act for one organization (`tenants.staff_access`), they are of the first kind.
 """
 
 from typing import Any
@@ -111,12 +112,12 @@ class OrganizationAdmin(UnloggedAdmin):
         rows = super().get_queryset(request)
         if not self.has_view_permission(request):
             return rows.none()  # a form asks for its row before it asks for the permission
-        return rows if request.user.is_platform_staff else _visible(rows, request.user)
+        return rows if request.user.acts_as_platform else _visible(rows, request.user)
 
     # The organization of a row, which platform staff see
 
     def _shows_organization(self, request):
-        return self.has_organization and request.user.is_platform_staff
+        return self.has_organization and request.user.acts_as_platform
 
     def get_list_display(self, request):
         first, *others = super().get_list_display(request)
@@ -161,7 +162,7 @@ class OrganizationAdmin(UnloggedAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
-        if not request.user.is_platform_staff:
+        if not request.user.acts_as_platform:
             rows = db_field.related_model._default_manager.all()
             kwargs.setdefault("queryset", _visible(rows, request.user))
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -1,6 +1,8 @@
 from django.contrib import admin
+from unfold.decorators import action
 
 from tenants.admin.base import TIMES, OrganizationAdmin, values
+from tenants.admin.staff_access import act_page
 from tenants.models import Organization
 from tenants.permissions import Permissions
 from tenants.services import create_organization
@@ -29,10 +31,11 @@ class OrganizationRowAdmin(OrganizationAdmin):
     ]
     readonly_fields = USAGE
     prepopulated_fields = {"slug": ["name"]}
+    actions_detail = ["act"]
     taken = {"tenants_organization_slug": ("slug", "This slug cannot be used.")}
 
     def get_readonly_fields(self, request, obj=None):
-        fixed = [] if request.user.is_platform_staff else ["slug", "is_active", *LIMITS]
+        fixed = [] if request.user.acts_as_platform else ["slug", "is_active", *LIMITS]
         return [*super().get_readonly_fields(request, obj), *fixed]
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -56,6 +59,13 @@ class OrganizationRowAdmin(OrganizationAdmin):
 
     def create(self, request, obj, form):
         return create_organization(**values(form))
+
+    def has_act_permission(self, request, object_id=None):
+        return request.user.acts_as_platform
+
+    @action(description="Act for this organization", permissions=["act"], icon="policy")
+    def act(self, request, object_id):
+        return act_page(request, self.get_object(request, object_id))
 
     @admin.display(description="people")
     def users_used(self, organization):

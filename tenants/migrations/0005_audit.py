@@ -273,10 +273,10 @@ class Migration(migrations.Migration):
             model_name="auditentry",
             constraint=tenants.rls.RowSecurity(
                 name="tenants_auditentry_rows",
-                narrow_platform=True,
                 platform=True,
                 platform_rows="NOT is_content",
                 verbs="SELECT, INSERT",
+                platform_verbs="SELECT, INSERT",
             ),
         ),
         migrations.AddConstraint(
@@ -295,10 +295,11 @@ class Migration(migrations.Migration):
             model_name="auditseal",
             constraint=tenants.rls.RowSecurity(
                 columns=("position", "digest"),
+                platform_columns=("position", "digest"),
                 name="tenants_auditseal_rows",
-                narrow_platform=True,
                 platform=True,
                 verbs="SELECT, INSERT",
+                platform_verbs="SELECT, INSERT",
             ),
         ),
         migrations.AddConstraint(

@@ -6,6 +6,7 @@ from tenants.models.project import Project, ProjectMember
 from tenants.models.token import AccessToken
 from tenants.models.audit import AuditEntry, AuditSeal
 from tenants.models.attempt import AttemptCount, KnownAddress
+from tenants.models.staff_access import StaffAccess
 
 __all__ = [
     "AccessToken",
@@ -20,6 +21,7 @@ __all__ = [
     "ProjectMember",
     "Role",
     "RolePermission",
+    "StaffAccess",
     "User",
     "UserRole",
 ]

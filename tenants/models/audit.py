@@ -60,8 +60,8 @@ class AuditEntry(models.Model):
                 name="tenants_auditentry_rows",
                 platform=True,
                 platform_rows="NOT is_content",
-                narrow_platform=True,
                 verbs="SELECT, INSERT",
+                platform_verbs="SELECT, INSERT",
             ),
             AppendOnly(name="tenants_auditentry_kept"),
         ]
@@ -100,9 +100,10 @@ class AuditSeal(models.Model):
             RowSecurity(
                 name="tenants_auditseal_rows",
                 platform=True,
-                narrow_platform=True,
                 verbs="SELECT, INSERT",
                 columns=("position", "digest"),
+                platform_verbs="SELECT, INSERT",
+                platform_columns=("position", "digest"),
             ),
             AppendOnly(name="tenants_auditseal_kept", once=("position", "digest")),
             models.UniqueConstraint(

@@ -51,6 +51,7 @@ class User(AbstractBaseUser, Entity):
     """
 
     last_login = None  # a sign-in writes to no table that every node of a cluster holds
+    staff_access: Any = None  # the access by which platform staff act in this request
 
     email = models.EmailField(max_length=255)
     username = models.CharField(max_length=100, validators=[validate_username])
@@ -127,6 +128,11 @@ class User(AbstractBaseUser, Entity):
     @property
     def is_platform_staff(self):
         return self.organization_id is None and self.is_superuser
+
+    @property
+    def acts_as_platform(self):
+        """Whether this is platform staff who act for no organization just now."""
+        return self.is_platform_staff and self.staff_access is None
 
     def get_full_name(self):
         return self.full_name

@@ -1,18 +1,22 @@
 """One row in every table that holds rows of organizations, for tests that walk all of them."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from common.ids import uuid7
 from tenants.checks import TENANT_FREE
 from tenants.context import acting_for
-from tenants.models import OrganizationUsage, Permission
+from tenants.models import OrganizationUsage, Permission, StaffAccess
+from tenants.testing import as_owner
 
 CANARY = "canary"  # stands in every text, followed by the organization's slug
+PLATFORMS = {"tenants.StaffAccess"}  # rows that no organization makes
 
 # What no rule can guess, by model.
 _VALUES: dict[str, dict[str, Any]] = {
@@ -42,7 +46,7 @@ def tenant_models() -> list[type[models.Model]]:
 
 
 def make_one_of_each(organization: Any) -> dict[str, Any]:
-    """Make a row in each table, all of one organization; return them by label."""
+    """Make a row in each table that it can write, all of one organization; return them by label."""
     with acting_for(organization):
         made = {
             "tenants.Organization": organization,
@@ -51,9 +55,24 @@ def make_one_of_each(organization: Any) -> dict[str, Any]:
         }
         for model in tenant_models():
             label = model._meta.label
-            if label not in made:
+            if label not in made | dict.fromkeys(PLATFORMS):
                 made[label] = make_row(model, made, organization.slug)
     return made
+
+
+def make_staff_access(organization: Any) -> StaffAccess:
+    """Make an access, of nobody, that is in force for an hour. It is committed at once."""
+    with as_owner():
+        access = StaffAccess.objects.create(
+            organization=organization,
+            staff_id=uuid7(),
+            staff_name=f"{CANARY}-{organization.slug}",
+            staff_email=f"{CANARY}@{organization.slug}.test",
+            reason=f"{CANARY}-{organization.slug}",
+            expires_at=Now() + timedelta(hours=1),
+        )
+        access.refresh_from_db()
+    return access
 
 
 def make_row(model: Any, made: dict[str, Any], slug: str, /, **given: Any) -> Any:

@@ -16,6 +16,7 @@ REPLICATED = {
     "tenants_organization",
     "tenants_role",
     "tenants_rolepermission",
+    "tenants_staffaccess",
     "tenants_user",
 }
 _TABLES = "|".join(model._meta.db_table for model in tenant_models())

@@ -16,7 +16,7 @@ from tenants.context import acting_for
 from tenants.models import AuditEntry, AuditSeal, Organization, Project, User
 from tenants.testing import PASSWORD
 from tenants.tests.declarations import breaks
-from tenants.tests.rows import make_one_of_each, tenant_models
+from tenants.tests.rows import PLATFORMS, make_one_of_each, tenant_models
 from tenants.tests.sql import run
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +90,7 @@ def test_a_table_without_an_audit_trail_fails_a_check(monkeypatch):
 
 def test_every_audited_table_writes_what_is_made_changed_and_removed(acme):
     made = make_one_of_each(acme)
-    for model in AUDITED:
+    for model in [model for model in AUDITED if model._meta.label not in PLATFORMS]:
         row = made[model._meta.label]
         [*_, created] = entries(acme, object_type=model._meta.label, action="created")
         assert created.object_id == row.pk
@@ -102,7 +102,7 @@ def test_every_audited_table_writes_what_is_made_changed_and_removed(acme):
 def test_every_audited_table_writes_what_is_deleted_and_restored(acme):
     made = make_one_of_each(acme)
     with acting_for(acme):
-        for model in AUDITED:
+        for model in [model for model in AUDITED if model._meta.label not in PLATFORMS]:
             row = made[model._meta.label]
             if hasattr(row, "is_deleted") and model is not Organization:
                 deletion.delete(row)

@@ -29,6 +29,7 @@ PLATFORM_TABLES = {
     "tenants_projectmember",
     "tenants_role",
     "tenants_rolepermission",
+    "tenants_staffaccess",
     "tenants_user",
     "tenants_userrole",
 }
@@ -39,6 +40,7 @@ REPLICATED_TABLES = {
     "tenants_organization",
     "tenants_role",
     "tenants_rolepermission",
+    "tenants_staffaccess",
     "tenants_user",
 }
 # Unique across organizations, or found before the organization is known.
@@ -53,6 +55,8 @@ GLOBAL_INDEXES = {
     "tenants_role (scope)",  # the organization, or zeros for the platform
     "tenants_rolepermission (id)",
     "tenants_rolepermission (scope)",
+    "tenants_staffaccess (id)",
+    "tenants_staffaccess (staff_id)",  # at most one open, whichever the organization
     "tenants_user (email)",
     "tenants_user (id)",
     "tenants_user (username)",
@@ -72,9 +76,14 @@ NARROW = {
     },
     "tenants_auditentry": {"SELECT", "INSERT"},
     "tenants_auditseal": {"SELECT", "INSERT", "UPDATE (position)", "UPDATE (digest)"},
+    "tenants_staffaccess": {"SELECT"},
 }
-# What platform staff's login may only do so narrowly, too.
-NARROW_FOR_PLATFORM = {"tenants_auditentry", "tenants_auditseal"}
+# What stands as a record: platform staff can end an access, and change or remove none.
+NARROW_PLATFORM = {
+    "tenants_auditentry": NARROW["tenants_auditentry"],
+    "tenants_auditseal": NARROW["tenants_auditseal"],
+    "tenants_staffaccess": {"SELECT", "INSERT", "UPDATE (ended_at)"},
+}
 TENANT_FREE_PRIVILEGES = {
     "auth_permission": {"SELECT"},
     "django_content_type": {"SELECT"},
@@ -134,9 +143,8 @@ def expected_policies(table):
 
 def expected_privileges(table):
     app = {APP: NARROW.get(table, ALL)}
-    if table not in PLATFORM_TABLES:
-        return app
-    return app | {PLATFORM: app[APP] if table in NARROW_FOR_PLATFORM else ALL}
+    platform = {PLATFORM: NARROW_PLATFORM.get(table, ALL)}
+    return app | platform if table in PLATFORM_TABLES else app
 
 
 def test_every_table_is_an_organizations_or_listed_with_its_reason():

@@ -1,7 +1,10 @@
 """What the named constraints of people, roles and projects refuse, and what they let pass."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, models, transaction
+from django.db.models import F
 
 from common.ids import uuid7
 from tenants.baker_recipes import organization_recipe, project_recipe, role_recipe, user_recipe
@@ -15,13 +18,14 @@ from tenants.models import (
     ProjectMember,
     Role,
     RolePermission,
+    StaffAccess,
     User,
     UserRole,
 )
 from tenants.models.role import PLATFORM_SCOPE
 from tenants.testing import as_owner
 from tenants.tests.declarations import breaks, declared
-from tenants.tests.rows import make_one_of_each
+from tenants.tests.rows import make_one_of_each, make_staff_access
 
 GONE = {"is_deleted": True, "deleted_at": "2026-01-01T00:00Z", "deletion_id": uuid7()}
 CHECKS = [
@@ -41,6 +45,24 @@ CHECKS = [
             GONE | {"deleted_at": None},
             GONE | {"is_deleted": False},
         )
+    ),
+]
+
+_BEGUN = F("created_at")
+_MOMENT, _LONGEST = timedelta(microseconds=1), timedelta(hours=8)
+ACCESS_CHECKS = [
+    ("tenants_staffaccess_reason", {"reason": "   helping   "}, {"reason": "   helping out"}),
+    ("tenants_staffaccess_time", {"expires_at": _BEGUN}, {"expires_at": _BEGUN + _MOMENT}),
+    (
+        "tenants_staffaccess_time",
+        {"expires_at": _BEGUN + _LONGEST + _MOMENT},
+        {"expires_at": _BEGUN + _LONGEST},
+    ),
+    ("tenants_staffaccess_end", {"ended_at": _BEGUN - _MOMENT}, {"ended_at": _BEGUN}),
+    (
+        "tenants_staffaccess_end",
+        {"ended_at": F("expires_at") + _MOMENT},
+        {"ended_at": F("expires_at")},
     ),
 ]
 
@@ -72,9 +94,18 @@ def test_the_checks_that_only_the_owner_can_break():
         assert breaks(name, lambda: staff.update(organization=organization.get()))
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("name", "wrong", "right"), ACCESS_CHECKS)
+def test_an_access_has_a_reason_and_an_end(acme, name, wrong, right):
+    make_staff_access(acme)
+    with as_owner():
+        assert breaks(name, lambda: StaffAccess.objects.update(**wrong))
+        assert not breaks(name, lambda: StaffAccess.objects.update(**right))
+
+
 def test_every_check_is_tried():
     elsewhere = {"tenants_organization_deletion", "tenants_auditseal_whole"}
-    tried = {check[0] for check in CHECKS} | elsewhere
+    tried = {check[0] for check in [*CHECKS, *ACCESS_CHECKS]} | elsewhere
     assert tried == declared("tenants", models.CheckConstraint).keys()
 
 
@@ -165,6 +196,7 @@ def test_every_unique_constraint_is_tried():
         "tenants_projectmember_once",
         "tenants_role_name",
         "tenants_rolepermission_once",
+        "tenants_staffaccess_one_open",  # by racers, in `test_staff_access`
         "tenants_user_email",
         "tenants_user_username",
         "tenants_userrole_once",

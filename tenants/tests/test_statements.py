@@ -18,6 +18,7 @@ NOT_WRITABLE = {
     "tenants.AuditSeal",
     "tenants.Organization",
     "tenants.OrganizationUsage",
+    "tenants.StaffAccess",
 }
 WRITABLE = sorted(set(MODELS) - NOT_WRITABLE)
 ENTITIES = [label for label in WRITABLE if hasattr(MODELS[label], "deletion_id")]

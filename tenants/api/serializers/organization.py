@@ -3,7 +3,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tenants.models import Organization
+from tenants.models import Organization, StaffAccess
 
 
 class QuotaSerializer(serializers.Serializer):
@@ -58,3 +58,20 @@ class OrganizationSerializer(serializers.ModelSerializer):
             setattr(instance, name, value)
         instance.save(update_fields=[*validated_data, "updated_at"])
         return instance
+
+
+class StaffAccessSerializer(serializers.ModelSerializer):
+    """That somebody of the platform staff acted for the organization: who, why, and how long."""
+
+    class Meta:
+        model = StaffAccess
+        fields = [
+            "id",
+            "staff_name",
+            "staff_email",
+            "reason",
+            "created_at",
+            "expires_at",
+            "ended_at",
+        ]
+        read_only_fields = fields

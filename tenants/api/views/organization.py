@@ -2,9 +2,9 @@ from typing import Any
 
 from rest_framework import mixins
 
-from tenants.api.serializers.organization import OrganizationSerializer
+from tenants.api.serializers.organization import OrganizationSerializer, StaffAccessSerializer
 from tenants.api.viewsets import ChangeMixin, OrganizationViewSet
-from tenants.models import Organization
+from tenants.models import Organization, StaffAccess
 from tenants.permissions import Permissions
 
 
@@ -20,3 +20,11 @@ class OrganizationView(ChangeMixin, mixins.RetrieveModelMixin, OrganizationViewS
 
     def get_object(self) -> Any:
         return self.get_queryset().get()
+
+
+class StaffAccessView(mixins.ListModelMixin, OrganizationViewSet):
+    """When platform staff acted for the organization, and why."""
+
+    queryset = StaffAccess.objects.all()
+    serializer_class = StaffAccessSerializer
+    required_permissions = {"list": Permissions.ORGANIZATION_VIEW}
