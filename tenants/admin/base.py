@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote
-from django.db import models
+from django.db import models, router, transaction
 from django.http import Http404
 from django.urls import reverse
 from django.utils.html import format_html
@@ -206,8 +206,9 @@ class OrganizationAdmin(UnloggedAdmin):
         deletion.delete(obj)
 
     def delete_queryset(self, request, queryset):
-        for row in queryset:
-            deletion.delete(row)
+        with transaction.atomic(using=router.db_for_write(self.model)):
+            for row in queryset:
+                deletion.delete(row)
 
     def get_deleted_objects(self, objs, request):
         """Return what the confirmation lists: the rows, how many others go, and what may not."""

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from common.api.problems import Problem, as_problem, field_problem
 from tenants.counters import QuotaExceeded
 from tenants.deletion import RestoreConflict
+from tenants.ownership import LastOwner
 
 
 @as_problem.register
@@ -26,6 +27,11 @@ def _(error: QuotaExceeded) -> Problem:
 @as_problem.register
 def _(error: RestoreConflict) -> Problem:
     return Problem(409, str(error), kind="restore-conflict", title="It cannot come back")
+
+
+@as_problem.register
+def _(error: LastOwner) -> Problem:
+    return Problem(409, str(error), kind="last-owner", title="The last owner stays")
 
 
 @contextmanager
