@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import check_password, make_password
 
-from tenants import lookup
+from tenants import grants, lookup
 from tenants.control_plane import platform_permissions
 from tenants.models import RolePermission
 
@@ -33,9 +33,30 @@ class LoginBackend(BaseBackend):
 
 
 class RoleBackend(BaseBackend):
-    """Answers `user.has_perm(...)` from the roles of a member, and the control plane for staff."""
+    """Answers `user.has_perm(...)` from the roles of a member, and the control plane for staff.
+
+    Of one row that can be granted: what roles permit counts when the row is within reach without a
+    grant, and a grant gives just what it says.
+    """
 
     def get_all_permissions(self, user_obj, obj=None):
+        held = self._by_roles(user_obj)
+        if not _is_decided_by_row(user_obj, obj):
+            return held
+        within = held if _reaches(user_obj, obj) else set()
+        rights = {grants.right(obj, action) for action in obj.grantable} - within
+        return within | {name for name in rights if grants.is_granted(user_obj, name, obj)}
+
+    def has_perm(self, user_obj, perm, obj=None):
+        holds = perm in self._by_roles(user_obj)
+        if not _is_decided_by_row(user_obj, obj):
+            return holds
+        return (holds and _reaches(user_obj, obj)) or grants.is_granted(user_obj, perm, obj)
+
+    def has_module_perms(self, user_obj, app_label):
+        return any(name.startswith(f"{app_label}.") for name in self._by_roles(user_obj))
+
+    def _by_roles(self, user_obj):
         if not user_obj.is_active or user_obj.is_anonymous:
             return set()
         if user_obj.is_platform_staff:
@@ -44,11 +65,17 @@ class RoleBackend(BaseBackend):
             user_obj._role_permissions = _held_by(user_obj)
         return user_obj._role_permissions
 
-    def has_perm(self, user_obj, perm, obj=None):
-        return perm in self.get_all_permissions(user_obj)
 
-    def has_module_perms(self, user_obj, app_label):
-        return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions(user_obj))
+def _is_decided_by_row(user, row):
+    return row is not None and grants.is_grantable(row) and user.is_active and _is_member(user)
+
+
+def _is_member(user):
+    return not (user.is_anonymous or user.is_platform_staff)
+
+
+def _reaches(user, row):
+    return type(row)._default_manager.within_reach_of(user).filter(pk=row.pk).exists()
 
 
 def _held_by(user):

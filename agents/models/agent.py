@@ -5,9 +5,19 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet
+from tenants.grants import (
+    CHANGE,
+    EVERYTHING,
+    NOTHING,
+    USE,
+    VIEW,
+    GrantableQuerySet,
+    granted,
+)
+from tenants.managers import LivingManager
 from tenants.models import Project
 from tenants.models.base import ControlPlaneOwned
+from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
@@ -63,23 +73,41 @@ class AgentSettings(models.Model):
         ]
 
 
-class AgentConfigQuerySet(LivingQuerySet):
+class AgentConfigQuerySet(GrantableQuerySet):
     def published(self):
-        return self.filter(Exists(AgentVersion.objects.filter(agent=OuterRef("pk"))))
+        return self.filter(self._runs())
 
-    def visible_to(self, user):
-        """Those who edit agents see all; others the active, published ones that they can use."""
+    def reach(self, user):
+        """All for those who edit agents; for others the active, published ones of every project
+        and of the projects that they see."""
         if user.has_perm(Permissions.AGENTS_CHANGE):
-            return self
+            return EVERYTHING
         if not user.has_perm(Permissions.AGENTS_VIEW):
-            return self.none()
+            return NOTHING
         projects = Project.objects.visible_to(user).order_by().values("pk")
-        usable = Q(project=None) | Q(project__in=projects)
+        return self._runs(is_active=True) & (Q(project=None) | Q(project__in=projects))
+
+    def grants_view(self, user):
+        """A draft is for those who may change it."""
+        shown = granted(self.model, user, VIEW) & self._runs(is_active=True)
+        return shown | granted(self.model, user, CHANGE)
+
+    def usable_by(self, user):
+        """The active, published agents with which a user may converse."""
+        usable = granted(self.model, user, USE)
+        if user.has_perm(Permissions.AGENTS_USE):
+            usable |= self.reach(user)
         return self.published().filter(usable, is_active=True)
+
+    @staticmethod
+    def _runs(**conditions):
+        return Q(Exists(AgentVersion.objects.filter(agent=OuterRef("pk"))), **conditions)
 
 
 class AgentConfig(AgentSettings, ControlPlaneOwned):
     """An agent's editable draft. Conversations run its newest published version."""
+
+    grantable = (VIEW, USE, CHANGE)
 
     organization = OrganizationField(related_name="agent_configs")
     project = TenantForeignKey(
@@ -100,6 +128,8 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
     class Meta(ControlPlaneOwned.Meta):
         verbose_name = "agent"
         ordering = ["name", "id"]
+        default_permissions = (VIEW, CHANGE)  # what can be granted, with
+        permissions = [("use_agentconfig", "Can use agent")]
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
             *AgentSettings.Meta.constraints,
@@ -147,3 +177,21 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
 
     def __str__(self):
         return f"{self.agent} v{self.number}"
+
+
+class AgentUserGrant(UserGrant):
+    content_object = TenantForeignKey(AgentConfig, models.CASCADE, related_name="user_grants")
+
+    class Meta(UserGrant.Meta):
+        verbose_name = "grant to a user"
+        verbose_name_plural = "grants to users"
+        constraints = for_the_control_plane(UserGrant.Meta.constraints)
+
+
+class AgentRoleGrant(RoleGrant):
+    content_object = TenantForeignKey(AgentConfig, models.CASCADE, related_name="role_grants")
+
+    class Meta(RoleGrant.Meta):
+        verbose_name = "grant to a role"
+        verbose_name_plural = "grants to roles"
+        constraints = for_the_control_plane(RoleGrant.Meta.constraints)

@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "rest_framework",
     "django_filters",
+    "guardian",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "common",
@@ -145,9 +146,17 @@ TEMPLATES = [
 # People and passwords
 
 AUTH_USER_MODEL = "tenants.User"
-# Names are unique among the living: a conditional constraint, which this check does not know.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # names are unique among the living: a conditional constraint
+    "guardian.W001",  # grants are asked by the same backend as roles
+]
 AUTHENTICATION_BACKENDS = ["tenants.backends.LoginBackend", "tenants.backends.RoleBackend"]
+# Grants (tenants.models.grant): guardian's groups are roles, and nobody is anonymous.
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+GUARDIAN_MONKEY_PATCH_GROUP = False
+GUARDIAN_USER_OBJ_PERMS_MODEL = "tenants.ProjectUserGrant"  # of each kind of row, its own
+GUARDIAN_GROUP_OBJ_PERMS_MODEL = "tenants.ProjectRoleGrant"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

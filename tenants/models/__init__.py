@@ -2,7 +2,7 @@
 from tenants.models.organization import Organization, OrganizationUsage
 from tenants.models.user import User
 from tenants.models.role import Permission, Role, RolePermission, UserRole
-from tenants.models.project import Project, ProjectMember
+from tenants.models.project import Project, ProjectMember, ProjectRoleGrant, ProjectUserGrant
 from tenants.models.token import AccessToken
 
 __all__ = [
@@ -12,6 +12,8 @@ __all__ = [
     "Permission",
     "Project",
     "ProjectMember",
+    "ProjectRoleGrant",
+    "ProjectUserGrant",
     "Role",
     "RolePermission",
     "User",

@@ -4,23 +4,31 @@ from django.db import models
 from django.db.models import Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet
+from tenants.grants import CHANGE, EVERYTHING, VIEW, GrantableQuerySet, granted
+from tenants.managers import LivingManager
 from tenants.models.base import ControlPlaneLink, ControlPlaneOwned
+from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
 
-class ProjectQuerySet(LivingQuerySet):
-    def visible_to(self, user):
+class ProjectQuerySet(GrantableQuerySet):
+    def reach(self, user):
         """The projects a member joined or manages; all of them for those who may see all."""
         if user.has_perm(Permissions.PROJECTS_VIEW_ALL):
-            return self
+            return EVERYTHING
         joined = ProjectMember.objects.filter(user_id=user.pk).values("project_id")
-        return self.filter(Q(pk__in=joined) | Q(manager_id=user.pk))
+        return Q(pk__in=joined) | Q(manager_id=user.pk)
+
+    def open_to(self, user):
+        """Those that a user may put something into: a grant to view one is not enough."""
+        return self.filter(self.reach(user) | granted(self.model, user, CHANGE))
 
 
 class Project(ControlPlaneOwned):
-    """A group of members; conversations happen in one."""
+    """A group of members; conversations happen in one. Who sees it sees what is in it."""
+
+    grantable = (VIEW, CHANGE)
 
     organization = OrganizationField(related_name="projects")
     name = models.CharField(max_length=255)
@@ -38,6 +46,7 @@ class Project(ControlPlaneOwned):
 
     class Meta(ControlPlaneOwned.Meta):
         ordering = ["name", "id"]
+        default_permissions = (VIEW, CHANGE)  # what can be granted
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
             CompositeForeignKey("manager", name="tenants_project_manager"),
@@ -74,3 +83,21 @@ class ProjectMember(ControlPlaneLink):
 
     def __str__(self):
         return f"{self.user} in {self.project}"
+
+
+class ProjectUserGrant(UserGrant):
+    content_object = TenantForeignKey(Project, models.CASCADE, related_name="user_grants")
+
+    class Meta(UserGrant.Meta):
+        verbose_name = "grant to a user"
+        verbose_name_plural = "grants to users"
+        constraints = for_the_control_plane(UserGrant.Meta.constraints)
+
+
+class ProjectRoleGrant(RoleGrant):
+    content_object = TenantForeignKey(Project, models.CASCADE, related_name="role_grants")
+
+    class Meta(RoleGrant.Meta):
+        verbose_name = "grant to a role"
+        verbose_name_plural = "grants to roles"
+        constraints = for_the_control_plane(RoleGrant.Meta.constraints)

@@ -113,6 +113,11 @@ class User(AbstractBaseUser, Entity):
     def is_platform_staff(self):
         return self.organization_id is None and self.is_superuser
 
+    @property
+    def groups(self):
+        """The roles, as django-guardian calls them."""
+        return self.roles
+
     def get_full_name(self):
         return self.full_name
 
