@@ -8,7 +8,15 @@ from pgvector.django import HalfVectorField, VectorField
 
 from knowledge.keys import CoveringKey
 from tenants.fields import OrganizationField, TenantForeignKey, TenantOneToOneField
-from tenants.grants import CHANGE, EVERYTHING, NOTHING, VIEW, GrantableQuerySet, granted
+from tenants.grants import (
+    CHANGE,
+    EVERYTHING,
+    NOTHING,
+    VIEW,
+    Grantable,
+    GrantableQuerySet,
+    granted,
+)
 from tenants.managers import AllManager, LivingManager, OrganizationManager
 from tenants.models import Project
 from tenants.models.base import KEY, ROWS, OrganizationOwned
@@ -45,12 +53,10 @@ class DocumentQuerySet(GrantableQuerySet):
         return self.filter(is_searchable=True, processing_status=Document.Status.COMPLETED)
 
 
-class Document(OrganizationOwned):
+class Document(Grantable, OrganizationOwned):
     """A file an organization can search. Its passages lie in chunks; its status says how far
     reading got. With no project it belongs to the whole organization. A restricted one is for those
     to whom it is granted, and for those who may read every document."""
-
-    grantable = (VIEW, CHANGE)
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -129,6 +135,17 @@ class Document(OrganizationOwned):
 
     def __str__(self):
         return self.filename
+
+    def reasons_for_reach(self, user, access):
+        if not access.people.roles_with(user, Permissions.DOCUMENTS_VIEW):
+            return
+        yield from access.by_role(user, Permissions.DOCUMENTS_VIEW_ALL)
+        if self.is_restricted:
+            return
+        if self.project is None:
+            yield from access.by_role(user, Permissions.DOCUMENTS_VIEW)
+        else:
+            yield from access.of_project(self.project).sees(user)
 
 
 class DocumentUserGrant(UserGrant):

@@ -12,7 +12,10 @@ from django.db.models import Q
 
 from tenants.managers import LivingQuerySet
 
-VIEW, USE, CHANGE = "view", "use", "change"
+ACTIONS = VIEW, USE, CHANGE = "view", "use", "change"
+# Why somebody sees a row, in the words of the API.
+BY_ROLE, BY_MEMBERSHIP, BY_MANAGING = "role", "membership", "manager"
+BY_GRANT, BY_ROLE_GRANT = "grant", "role grant"
 
 NOTHING = Q(pk__in=())
 EVERYTHING = ~NOTHING  # an empty Q would vanish from an OR
@@ -25,23 +28,41 @@ class GrantableQuerySet(LivingQuerySet):
         """The condition for what needs no grant."""
         raise NotImplementedError
 
-    def grants_view(self, user) -> Q:
-        """The condition for what a grant shows."""
-        return granted(self.model, user, VIEW)
+    def grant_of(self, user, action) -> Q:
+        """The condition for that with which a grant lets a user do something."""
+        return granted(self.model, user, action)
 
     def within_reach_of(self, user):
         return self.filter(self.reach(user))
 
     def granted_to(self, user, action=VIEW):
-        return self.filter(granted(self.model, user, action))
+        return self.filter(self.grant_of(user, action))
 
     def visible_to(self, user):
         """What a user may see: within reach, or granted."""
-        return self.filter(self.reach(user) | self.grants_view(user))
+        return self.filter(self.reach(user) | self.grant_of(user, VIEW))
+
+
+class Grantable:
+    """Mixed into a model whose rows can be granted. `grantable` are the actions."""
+
+    grantable: tuple[str, ...] = (VIEW, CHANGE)
+
+    def given_by(self, action):
+        """What a grant of an action lets somebody do with this row."""
+        return {VIEW, action}
+
+    def reasons_for_reach(self, user, access):
+        """Yield (kind, detail) of why the row is within the reach of a user, given by id.
+
+        `access` (`tenants.sharing.Access`) knows all people and what they hold.
+        """
+        raise NotImplementedError
 
 
 def is_grantable(row: Any) -> bool:
-    return hasattr(row, "grantable")
+    """Whether grants are given of this row, or of the rows of this model."""
+    return issubclass(row if isinstance(row, type) else type(row), Grantable)
 
 
 def right(model: Any, action: str) -> str:
@@ -71,8 +92,7 @@ def is_granted(user: Any, name: str, row: Any) -> bool:
     action = _action(type(row), name)
     if action is None:
         return False
-    rows = type(row)._default_manager.filter(granted(type(row), user, action), pk=row.pk)
-    return rows.exists()
+    return type(row)._default_manager.granted_to(user, action).filter(pk=row.pk).exists()
 
 
 def is_granted_somewhere(user: Any, name: str) -> bool:

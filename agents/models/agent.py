@@ -11,6 +11,7 @@ from tenants.grants import (
     NOTHING,
     USE,
     VIEW,
+    Grantable,
     GrantableQuerySet,
     granted,
 )
@@ -87,14 +88,17 @@ class AgentConfigQuerySet(GrantableQuerySet):
         projects = Project.objects.visible_to(user).order_by().values("pk")
         return self._runs(is_active=True) & (Q(project=None) | Q(project__in=projects))
 
-    def grants_view(self, user):
-        """A draft is for those who may change it."""
-        shown = granted(self.model, user, VIEW) & self._runs(is_active=True)
-        return shown | granted(self.model, user, CHANGE)
+    def grant_of(self, user, action):
+        """A draft, and what is switched off, is for those who may change it."""
+        given = granted(self.model, user, action)
+        if action == CHANGE:
+            return given
+        runs = given & self._runs(is_active=True)
+        return runs | granted(self.model, user, CHANGE) if action == VIEW else runs
 
     def usable_by(self, user):
         """The active, published agents with which a user may converse."""
-        usable = granted(self.model, user, USE)
+        usable = self.grant_of(user, USE)
         if user.has_perm(Permissions.AGENTS_USE):
             usable |= self.reach(user)
         return self.published().filter(usable, is_active=True)
@@ -104,7 +108,7 @@ class AgentConfigQuerySet(GrantableQuerySet):
         return Q(Exists(AgentVersion.objects.filter(agent=OuterRef("pk"))), **conditions)
 
 
-class AgentConfig(AgentSettings, ControlPlaneOwned):
+class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
     """An agent's editable draft. Conversations run its newest published version."""
 
     grantable = (VIEW, USE, CHANGE)
@@ -151,6 +155,24 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
     def current_version(self):
         """The newest published version, or None while there is only a draft."""
         return self.versions.order_by("-number").first()
+
+    def runs(self):
+        """Whether it can be conversed with."""
+        return self.is_active and self.current_version() is not None
+
+    def given_by(self, action):
+        return {VIEW, action} if action == CHANGE or self.runs() else set()
+
+    def reasons_for_reach(self, user, access):
+        editing = [*access.by_role(user, Permissions.AGENTS_CHANGE)]
+        yield from editing
+        if not access.once(self.runs):
+            return
+        seeing = access.by_role(user, Permissions.AGENTS_VIEW)
+        if self.project is None:
+            yield from (reason for reason in seeing if reason not in editing)
+        elif seeing:
+            yield from access.of_project(self.project).sees(user)
 
 
 class AgentVersion(AgentSettings, ControlPlaneOwned):

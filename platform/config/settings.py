@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
         "MessageRole": "agents.models.Message.Role",
         "MessageStatus": "agents.models.Message.Status",
         "ProcessingStatus": "knowledge.models.Document.Status",
+        "GrantAction": "tenants.grants.ACTIONS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -4,7 +4,16 @@ from django.db import models
 from django.db.models import Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.grants import CHANGE, EVERYTHING, VIEW, GrantableQuerySet, granted
+from tenants.grants import (
+    BY_MANAGING,
+    BY_MEMBERSHIP,
+    CHANGE,
+    EVERYTHING,
+    VIEW,
+    Grantable,
+    GrantableQuerySet,
+    granted,
+)
 from tenants.managers import LivingManager
 from tenants.models.base import ControlPlaneLink, ControlPlaneOwned
 from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
@@ -25,10 +34,8 @@ class ProjectQuerySet(GrantableQuerySet):
         return self.filter(self.reach(user) | granted(self.model, user, CHANGE))
 
 
-class Project(ControlPlaneOwned):
+class Project(Grantable, ControlPlaneOwned):
     """A group of members; conversations happen in one. Who sees it sees what is in it."""
-
-    grantable = (VIEW, CHANGE)
 
     organization = OrganizationField(related_name="projects")
     name = models.CharField(max_length=255)
@@ -58,6 +65,13 @@ class Project(ControlPlaneOwned):
 
     def __str__(self):
         return self.name
+
+    def reasons_for_reach(self, user, access):
+        yield from access.by_role(user, Permissions.PROJECTS_VIEW_ALL)
+        if user in access.members():
+            yield BY_MEMBERSHIP, self.name
+        if user == self.manager_id:
+            yield BY_MANAGING, self.name
 
 
 class ProjectMember(ControlPlaneLink):
