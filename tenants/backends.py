@@ -43,15 +43,19 @@ class RoleBackend(BaseBackend):
         held = self._by_roles(user_obj)
         if not _is_decided_by_row(user_obj, obj):
             return held
-        within = held if _reaches(user_obj, obj) else set()
-        rights = {grants.right(obj, action) for action in obj.grantable} - within
-        return within | {name for name in rights if grants.is_granted(user_obj, name, obj)}
+        names = held | {grants.right(obj, action) for action in obj.grantable}
+        rows = type(obj)._default_manager.filter(pk=obj.pk)
+        within = held if rows.within_reach_of(user_obj).exists() else set()
+        return within | {n for n in names - within if grants.is_granted(user_obj, n, obj)}
 
     def has_perm(self, user_obj, perm, obj=None):
         holds = perm in self._by_roles(user_obj)
         if not _is_decided_by_row(user_obj, obj):
             return holds
-        return (holds and _reaches(user_obj, obj)) or grants.is_granted(user_obj, perm, obj)
+        rows = type(obj)._default_manager.filter(pk=obj.pk)
+        if action := grants.action_of(type(obj), perm):
+            return rows.allowed_to(user_obj, action).exists()
+        return holds and rows.within_reach_of(user_obj).exists()
 
     def has_module_perms(self, user_obj, app_label):
         return any(name.startswith(f"{app_label}.") for name in self._by_roles(user_obj))
@@ -72,10 +76,6 @@ def _is_decided_by_row(user, row):
 
 def _is_member(user):
     return not (user.is_anonymous or user.is_platform_staff)
-
-
-def _reaches(user, row):
-    return type(row)._default_manager.within_reach_of(user).filter(pk=row.pk).exists()
 
 
 def _held_by(user):

@@ -38,6 +38,11 @@ class GrantableQuerySet(LivingQuerySet):
     def granted_to(self, user, action=VIEW):
         return self.filter(self.grant_of(user, action))
 
+    def allowed_to(self, user, action):
+        """Those with which a user may do something: by their roles within reach, or by a grant."""
+        within = self.reach(user) if user.has_perm(right(self.model, action)) else NOTHING
+        return self.filter(within | self.grant_of(user, action))
+
     def visible_to(self, user):
         """What a user may see: within reach, or granted."""
         return self.filter(self.reach(user) | self.grant_of(user, VIEW))
@@ -79,7 +84,7 @@ def tables(model: Any) -> tuple[Any, Any]:
 
 def granted(model: Any, user: Any, action: str) -> Q:
     """The condition for the rows with which a user may do something by a grant of theirs."""
-    if not _counts(user, right(model, action)):
+    if action not in model.grantable or not _counts(user, right(model, action)):
         return NOTHING
     to_user, to_role = (_given(table, user, action) for table in tables(model))
     return Q(pk__in=to_user.values("content_object_id")) | Q(
@@ -89,7 +94,7 @@ def granted(model: Any, user: Any, action: str) -> Q:
 
 def is_granted(user: Any, name: str, row: Any) -> bool:
     """Whether a user holds the permission for this living row by a grant."""
-    action = _action(type(row), name)
+    action = action_of(type(row), name)
     if action is None:
         return False
     return type(row)._default_manager.granted_to(user, action).filter(pk=row.pk).exists()
@@ -127,7 +132,7 @@ def _given(table: Any, user: Any, action: str) -> Any:
     return found.filter(permission__codename=codename)
 
 
-def _action(model: Any, name: str) -> str | None:
+def action_of(model: Any, name: str) -> str | None:
     """The grantable action of a model that the name of a permission stands for."""
     return next((action for action in model.grantable if right(model, action) == name), None)
 

@@ -8,6 +8,7 @@ from agents.models import AgentConfig, AgentVersion
 from agents.services import publish_agent
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly
 from tenants.admin.forms import OrganizationForm
+from tenants.admin.grants import GrantableAdmin
 
 SETTINGS = ["agent_type", "system_prompt", "model_name", "temperature", "max_tokens"]
 STRUCTURES = ["tools", "metadata"]
@@ -37,7 +38,7 @@ class VersionInline(PartInline):
 
 
 @admin.register(AgentConfig)
-class AgentConfigAdmin(OrganizationAdmin):
+class AgentConfigAdmin(GrantableAdmin):
     """Drafts of agents. What people converse with is what was published last."""
 
     form = AgentForm
@@ -69,9 +70,10 @@ class AgentConfigAdmin(OrganizationAdmin):
 
     @admin.action(description="Publish", permissions=["publish"])
     def publish(self, request, queryset):
-        for agent in queryset:
+        agents = self.permitted(request, queryset, "change")
+        for agent in agents:
             publish_agent(agent=agent, by=request.user)
-        self.message_user(request, f"Published {len(queryset)} agents.")
+        self.message_user(request, f"Published {len(agents)} agents.")
 
     @action(description="Save and publish", permissions=["publish"])
     def save_and_publish(self, request, agent):

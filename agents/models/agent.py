@@ -98,10 +98,7 @@ class AgentConfigQuerySet(GrantableQuerySet):
 
     def usable_by(self, user):
         """The active, published agents with which a user may converse."""
-        usable = self.grant_of(user, USE)
-        if user.has_perm(Permissions.AGENTS_USE):
-            usable |= self.reach(user)
-        return self.published().filter(usable, is_active=True)
+        return self.allowed_to(user, USE).filter(self._runs(is_active=True))
 
     @staticmethod
     def _runs(**conditions):

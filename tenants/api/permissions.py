@@ -34,18 +34,23 @@ class HoldsPermission(IsMember):
     def has_permission(self, request: Any, view: Any) -> bool:
         if not super().has_permission(request, view):
             return False
-        if view.action not in view.action_map.values():
-            return True  # the method is not allowed, which the view says better
+        if not _is_routed(view):
+            return True
         user, wanted = request.user, _wanted(view)
         if any(user.has_perm(name) for name in wanted):
             return True
         return any(is_granted_somewhere(user, name) for name in wanted) or _refuse(wanted)
 
     def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
-        if not is_grantable(obj):
+        if not (is_grantable(obj) and _is_routed(view)):
             return True
         wanted = _wanted(view)
         return any(request.user.has_perm(name, obj) for name in wanted) or _refuse(wanted)
+
+
+def _is_routed(view: Any) -> bool:
+    """Where it is not, the method is not allowed, which the view says better."""
+    return view.action in view.action_map.values()
 
 
 def _wanted(view: Any) -> tuple[Permissions, ...]:
