@@ -123,7 +123,7 @@ class Access:
         self.row = row
         self.people = people or People()
         self.granted = grants_on(row)
-        self._answers: dict[str, Any] = {}
+        self._answers: dict[Any, Any] = {}
         self._by_grant: dict[UUID, list[Reason]] = defaultdict(list)
         for granted in self.granted:
             self._note(granted)
@@ -149,9 +149,10 @@ class Access:
 
     def once(self, ask: Any, *args: Any) -> Any:
         """What a question about the row is answered, asked once for all people."""
-        if ask.__name__ not in self._answers:
-            self._answers[ask.__name__] = ask(*args)
-        return self._answers[ask.__name__]
+        question = ask, *args
+        if question not in self._answers:
+            self._answers[question] = ask(*args)
+        return self._answers[question]
 
     def of_project(self, project: Any) -> "Access":
         """The access to the row's project, by the same people."""
@@ -169,7 +170,7 @@ class Access:
         return [(BY_ROLE, name) for name in self.people.roles_with(user, permission)]
 
     def _note(self, granted: Any) -> None:
-        actions = frozenset(self.row.given_by(granted.action))
+        actions = frozenset(self.once(self.row.given_by, granted.action))
         if isinstance(granted.grantee, User):
             to = {granted.user_id}
             why = BY_GRANT, granted.action
