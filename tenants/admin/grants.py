@@ -66,7 +66,7 @@ class GrantInline(PartInline):
 
     def _may_share(self, request, row):
         shared = self.admin_site.get_model_admin(self.parent_model)
-        return row is not None and shared.has_change_permission(request, row)
+        return shared.has_change_permission(request, row)
 
 
 class UserGrantInline(GrantInline):
