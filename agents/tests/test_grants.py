@@ -2,14 +2,15 @@
 
 import pytest
 
-from agents.models import AgentConfig, Conversation
+from agents.models import AgentConfig, AgentVersion, Conversation
 from agents.services import post_message, start_conversation
 from agents.testing import answer, make_agent
 from knowledge.testing import read_document
 from tenants import sharing
+from tenants.admin.testing import page, signed_in
 from tenants.api.testing import api_as, problem
 from tenants.context import acting_for
-from tenants.models import Role
+from tenants.models import Role, User
 from tenants.services import add_member, create_project
 
 AGENTS, CONVERSATIONS = "/api/v1/agents/", "/api/v1/conversations/"
@@ -148,3 +149,21 @@ def test_a_draft_is_seen_by_who_was_granted_to_change_it_alone(acme, people, age
         assert not AgentConfig.objects.visible_to(viewer).contains(agent)
         assert not viewer.has_perm("agents.use_agentconfig", agent)
         assert member.has_perm("agents.change_agentconfig", agent)
+
+
+def test_who_may_change_one_agent_publishes_it_in_the_admin_and_sees_no_others_versions(
+    acme, people, agent
+):
+    member = people["acme-member"]
+    with acting_for(acme):
+        other = make_agent(by=people["acme-owner"], name="Other")
+        User.objects.filter(pk=member.pk).update(is_staff=True)
+    give(agent, "change", member)
+    client = signed_in("acme-member")
+    listed = client.get(page(AgentConfig, "changelist")).content.decode()
+    assert page(AgentConfig, "change", agent.pk) in listed
+    assert client.get(page(AgentVersion, "changelist")).status_code == 403
+    chosen = {"action": "publish", "_selected_action": [agent.pk, other.pk]}
+    client.post(page(AgentConfig, "changelist"), chosen)
+    with acting_for(acme):
+        assert (agent.versions.count(), other.versions.count()) == (2, 1)

@@ -97,7 +97,7 @@ class OrganizationAdmin(UnloggedAdmin):
         options = (self.governed_by or self.model)._meta
         name = f"{options.app_label}.{action}_{options.model_name}"
         answers = request.__dict__.setdefault("rights", {})
-        asked = name, row and row.pk
+        asked = self.model, name, row and row.pk
         if asked not in answers:
             answers[asked] = request.user.has_perm(name, row) or (
                 row is None and not self.governed_by and is_granted_somewhere(request.user, name)
