@@ -103,7 +103,7 @@ def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
 @transaction.atomic
 def keep_for_its_people(*, document: Document, by: User) -> None:
     """Grant a document that is restricted now to its uploader and to whoever restricts it."""
-    for person in {document.uploaded_by, by} - {None}:
+    for person in {document.uploaded_by or by, by}:
         if person.organization_id == document.organization_id and not person.is_deleted:
             give(row=document, action=CHANGE, to=person)
 

@@ -77,9 +77,8 @@ def right(model: Any, action: str) -> str:
 
 def tables(model: Any) -> tuple[Any, Any]:
     """The models of its grants: for users, and for roles."""
-    return tuple(  # type: ignore[return-value]
-        model._meta.get_field(name).related_model for name in ("user_grants", "role_grants")
-    )
+    of = model._meta.get_field
+    return of("user_grants").related_model, of("role_grants").related_model
 
 
 def granted(model: Any, user: Any, action: str) -> Q:

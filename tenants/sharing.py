@@ -49,7 +49,7 @@ def give(*, row: Any, action: str, to: User | Role) -> tuple[Grant, bool]:
 
 def revoke(*, granted: Grant, by: User) -> None:
     """Take a grant back, from the next request on. PermissionDenied as in `grant`."""
-    refuse_to_share(granted.content_object, by)  # type: ignore[attr-defined]
+    refuse_to_share(granted.content_object, by)
     granted.delete()
 
 
@@ -136,7 +136,8 @@ class Access:
     def reasons(self, user: UUID) -> list[Reason]:
         """All there are; none for who cannot see the row."""
         able = self.people.able(user, self.row)
-        by_reach = [Reason(*why, able) for why in self.row.reasons_for_reach(user, self)]
+        reach = self.row.reasons_for_reach(user, self)
+        by_reach = [Reason(kind, detail, able) for kind, detail in reach]
         return [reason for reason in (*by_reach, *self._by_grant[user]) if reason.actions]
 
     def actions(self, user: UUID) -> list[str]:

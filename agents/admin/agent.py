@@ -9,6 +9,8 @@ from agents.services import publish_agent
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly
 from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
+from tenants.grants import CHANGE, is_granted_somewhere
+from tenants.permissions import Permissions
 
 SETTINGS = ["agent_type", "system_prompt", "model_name", "temperature", "max_tokens"]
 STRUCTURES = ["tools", "metadata"]
@@ -83,7 +85,7 @@ class AgentConfigAdmin(GrantableAdmin):
 
 @admin.register(AgentVersion)
 class AgentVersionAdmin(ReadOnly, OrganizationAdmin):
-    """What was published, as it was."""
+    """What was published, as it was: for those who may change the agent, as in the API."""
 
     governed_by = AgentConfig
     list_display = ["agent", "number", "note", "published_by", "created_at"]
@@ -96,3 +98,13 @@ class AgentVersionAdmin(ReadOnly, OrganizationAdmin):
         (None, {"fields": ["agent", "number", "note", "published_by", "created_at"]}),
         ("What decides an answer", {"fields": [*SETTINGS, *STRUCTURES]}),
     ]
+
+    def has_view_permission(self, request, obj=None):
+        right = Permissions.AGENTS_CHANGE
+        return request.user.has_perm(right) or is_granted_somewhere(request.user, right)
+
+    def get_queryset(self, request):
+        versions = super().get_queryset(request)
+        if request.user.is_platform_staff:
+            return versions
+        return versions.filter(agent__in=AgentConfig.objects.allowed_to(request.user, CHANGE))

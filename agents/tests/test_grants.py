@@ -158,11 +158,15 @@ def test_who_may_change_one_agent_publishes_it_in_the_admin_and_sees_no_others_v
     with acting_for(acme):
         other = make_agent(by=people["acme-owner"], name="Other")
         User.objects.filter(pk=member.pk).update(is_staff=True)
-    give(agent, "change", member)
     client = signed_in("acme-member")
+    assert client.get(page(AgentVersion, "changelist")).status_code == 403
+    give(agent, "change", member)
     listed = client.get(page(AgentConfig, "changelist")).content.decode()
     assert page(AgentConfig, "change", agent.pk) in listed
-    assert client.get(page(AgentVersion, "changelist")).status_code == 403
+    versions = client.get(page(AgentVersion, "changelist")).content.decode()
+    with acting_for(acme):
+        assert str(agent.current_version().pk) in versions
+        assert str(other.current_version().pk) not in versions
     chosen = {"action": "publish", "_selected_action": [agent.pk, other.pk]}
     client.post(page(AgentConfig, "changelist"), chosen)
     with acting_for(acme):

@@ -22,7 +22,8 @@ class OrganizationForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             if type(field) is forms.ModelChoiceField and (held := self.initial.get(name)):
-                field.queryset |= field.queryset.model._default_manager.filter(pk=held)
+                choices: Any = field.queryset
+                field.queryset = choices | choices.model._default_manager.filter(pk=held)
 
     def clean(self):
         cleaned = super().clean()

@@ -4,6 +4,8 @@ Each kind of row has two tables of its own, for users and for roles, whose `cont
 real reference: guardian's generic tables name rows by text and belong to no organization.
 """
 
+from typing import Any, ClassVar
+
 from django.contrib.auth.models import Permission as NamedPermission
 from django.db import models
 from django.db.models import F, Q
@@ -35,6 +37,9 @@ def permission_field():
 class Grant(OrganizationLink):
     """What is common to grants."""
 
+    content_object: Any
+    permission: Any
+
     class Meta(OrganizationLink.Meta):
         abstract = True
 
@@ -46,6 +51,11 @@ class Grant(OrganizationLink):
         """view, use or change."""
         return self.permission.codename.partition("_")[0]
 
+    @property
+    def grantee(self) -> Any:
+        """The user or the role."""
+        raise NotImplementedError
+
 
 class UserGrant(Grant, UserObjectPermissionBase):
     """A user may do something with one row."""
@@ -55,8 +65,8 @@ class UserGrant(Grant, UserObjectPermissionBase):
     user = TenantForeignKey("tenants.User", models.CASCADE, related_name="%(class)ss")
     permission = permission_field()
 
-    objects = GrantManager()
-    all_objects = AllGrantManager()
+    objects: ClassVar[Any] = GrantManager()
+    all_objects: ClassVar[Any] = AllGrantManager()
 
     class Meta(Grant.Meta):
         abstract = True
@@ -86,12 +96,14 @@ class RoleGrant(Grant, GroupObjectPermissionBase):
 
     ends = ("content_object", "group")
 
-    group = SharedForeignKey(Role, models.CASCADE, related_name="%(class)ss", verbose_name="role")
+    group: Any = SharedForeignKey(
+        Role, models.CASCADE, related_name="%(class)ss", verbose_name="role"
+    )
     role_scope = RoleScopeField(editable=False)
     permission = permission_field()
 
-    objects = GrantManager()
-    all_objects = AllGrantManager()
+    objects: ClassVar[Any] = GrantManager()
+    all_objects: ClassVar[Any] = AllGrantManager()
 
     class Meta(Grant.Meta):
         abstract = True

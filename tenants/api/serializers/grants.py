@@ -16,7 +16,7 @@ from tenants.grants import (
     BY_ROLE_GRANT,
 )
 from tenants.models import Role, User
-from tenants.models.grant import Grant, UserGrant
+from tenants.models.grant import UserGrant
 
 
 class PersonSerializer(serializers.ModelSerializer):
@@ -35,7 +35,7 @@ class GrantSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField(read_only=True)
 
     @extend_schema_field(PersonSerializer(allow_null=True))
-    def get_user(self, granted: Grant) -> dict[str, Any] | None:
+    def get_user(self, granted: Any) -> dict[str, Any] | None:
         is_to_user = isinstance(granted, UserGrant)
         return PersonSerializer(granted.user).data if is_to_user else None
 

@@ -44,7 +44,7 @@ class GrantViewSet(NestedMixin):
         access = sharing.Access(self.parent)
         people = self.get_queryset().filter(pk__in=access.viewers())
         page = self.paginate_queryset(people)
-        context = self.get_serializer_context() | {"access": access}
+        context = {**self.get_serializer_context(), "access": access}
         answer = self.get_paginated_response(
             AccessSerializer(page, many=True, context=context).data
         )
