@@ -122,6 +122,20 @@ def test_to_view_is_not_to_use(acme, people, agent, mine):
     assert client.post(CONVERSATIONS, asked_of(agent, mine)).status_code == 201
 
 
+def test_who_may_change_an_agent_gives_nobody_a_use_that_they_lack(acme, people, agent, mine):
+    member = people["acme-member"]
+    give(agent, "change", member)
+    client, path = api_as(member), f"{AGENTS}{agent.pk}/grants/"
+    for user in (member, people["acme-viewer"]):
+        problem(client.post(path, {"user": str(user.pk), "action": "use"}), 403)
+    problem(client.post(CONVERSATIONS, asked_of(agent, mine)), 400)
+    owner = api_as(people["acme-owner"])
+    assert owner.post(path, {"user": str(member.pk), "action": "use"}).status_code == 201
+    assert client.post(CONVERSATIONS, asked_of(agent, mine)).status_code == 201
+    viewer = {"user": str(people["acme-viewer"].pk), "action": "use"}
+    assert client.post(path, viewer).status_code == 201
+
+
 def test_how_an_agent_is_told_to_act_is_shown_to_who_may_change_it(acme, people, agent):
     member = people["acme-member"]
     with acting_for(acme):
