@@ -129,8 +129,11 @@ class Access:
             self._note(granted)
 
     def sees(self, user: UUID) -> list[tuple[str, str]]:
-        """The kind and the detail of each reason for which a user sees the row."""
-        by_grant = [(reason.kind, reason.detail) for reason in self._by_grant[user]]
+        """The kind and the detail of each reason for which a user sees what is in the row."""
+        by_grant = [
+            (reason.kind, f"{reason.detail} of {self.row._meta.verbose_name} {self.row}")
+            for reason in self._by_grant[user]
+        ]
         return [*self.row.reasons_for_reach(user, self), *by_grant]
 
     def reasons(self, user: UUID) -> list[Reason]:

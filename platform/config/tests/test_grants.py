@@ -223,6 +223,20 @@ def test_the_length_of_the_list_costs_no_queries(
         assert len(owner.get(f"{path}grants/").json()["results"]) == 22
 
 
+def test_what_is_in_a_granted_project_is_seen_because_of_it(owner, people, acme):
+    with acting_for(acme):
+        document = make("documents", people["acme-owner"])
+        sharing.give(row=document.project, action="view", to=people["acme-viewer"])
+        add_member(project=document.project, user=people["acme-member"])
+    listed = owner.get(f"/api/v1/documents/{document.pk}/grants/").json()
+    reasons = {entry["user"]["username"]: entry["reasons"] for entry in listed["results"]}
+    assert reasons["acme-viewer"] == [
+        {"kind": "grant", "detail": "view of project Closed", "grant": None}
+    ]
+    assert reasons["acme-member"] == [{"kind": "membership", "detail": "Closed", "grant": None}]
+    assert listed["grants"] == []
+
+
 # Who can see what, and why: what the list says is what the querysets and `has_perm` do.
 
 
