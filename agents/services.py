@@ -11,6 +11,7 @@ from agents.providers import ModelUnavailable, provider_of
 from agents.runtime import events
 from agents.tasks import queue_turn
 from tenants import counters
+from tenants.grants import is_granted
 from tenants.models import Project, User
 from tenants.permissions import Permissions
 
@@ -72,16 +73,21 @@ def publish_agent(*, agent: AgentConfig, by: User, note: str = "") -> AgentVersi
 def start_conversation(
     *, agent: AgentConfig, project: Project, by: User, title: str = ""
 ) -> Conversation:
-    """Open a conversation with an agent in a project; InvalidConversation says what is wrong."""
-    if not by.has_perm(Permissions.AGENTS_USE):
-        raise PermissionDenied("Conversing with agents is not among your rights.")
-    usable = AgentConfig.objects.visible_to(by).published().filter(is_active=True)
-    if not usable.filter(pk=agent.pk).exists():
+    """Open a conversation with an agent in a project; InvalidConversation says what is wrong.
+
+    An agent that may be used by a grant may be used in every project that the user sees.
+    """
+    if not by.has_perm(Permissions.AGENTS_USE) and not is_granted(
+        by, Permissions.AGENTS_USE, agent
+    ):
+        raise PermissionDenied("Conversing with this agent is not among your rights.")
+    if not AgentConfig.objects.usable_by(by).filter(pk=agent.pk).exists():
         raise InvalidConversation("This agent is not active and published for you.", "agent")
     joined = Project.objects.visible_to(by).filter(is_active=True)
     if not joined.filter(pk=project.pk).exists():
         raise InvalidConversation("This project is not active and yours.", "project")
-    if agent.project_id not in (None, project.pk):
+    is_elsewhere = agent.project_id not in (None, project.pk)
+    if is_elsewhere and not is_granted(by, Permissions.AGENTS_USE, agent):
         raise InvalidConversation("This agent belongs to another project.", "project")
     return Conversation.objects.create(agent=agent, project=project, user=by, title=title)
 
@@ -145,7 +151,7 @@ def _runnable_version(conversation: Conversation, by: User) -> AgentVersion:
     """Return what will answer, when this user may ask here and its model can be used."""
     if not conversation.may_be_continued_by(by):
         raise PermissionDenied("You may not ask in this conversation.")
-    agents = AgentConfig.objects.visible_to(by).filter(is_active=True)
+    agents = AgentConfig.objects.usable_by(by)
     agent = agents.filter(pk=conversation.agent_id).first()
     version = agent and agent.current_version()
     if version is None:

@@ -8,12 +8,18 @@ from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from knowledge.models import Document, DocumentChunk
-from knowledge.services import RefusedUpload, reprocess_documents, upload_document
-from tenants.admin.base import TIMES, OrganizationAdmin, PartInline
+from knowledge.services import (
+    RefusedUpload,
+    keep_for_its_people,
+    reprocess_documents,
+    upload_document,
+)
+from tenants.admin.base import TIMES, PartInline
 from tenants.admin.forms import OrganizationForm
+from tenants.admin.grants import GrantableAdmin
 
 COLORS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
-CHOSEN = ["project", "is_searchable", "metadata"]
+CHOSEN = ["project", "is_searchable", "is_restricted", "metadata"]
 FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploaded_by"]
 
 
@@ -39,7 +45,7 @@ class ChunkInline(PartInline):
 
 
 @admin.register(Document)
-class DocumentAdmin(OrganizationAdmin):
+class DocumentAdmin(GrantableAdmin):
     """Documents of an organization. Platform staff have no right here, and no way to the table."""
 
     has_organization = False
@@ -80,9 +86,15 @@ class DocumentAdmin(OrganizationAdmin):
         except RefusedUpload as refusal:
             raise ValidationError({"file": refusal.reason}) from refusal
 
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if change and "is_restricted" in form.changed_data and obj.is_restricted:
+            keep_for_its_people(document=obj, by=request.user)
+
     @admin.action(description="Read again", permissions=["change"])
     def read_again(self, request, queryset):
-        count = reprocess_documents(documents=queryset, by=request.user)
+        documents = self.permitted(request, queryset, "change")
+        count = reprocess_documents(documents=documents, by=request.user)
         self.message_user(request, f"Queued {count} documents.")
 
     @display(description="status", ordering="processing_status", label=COLORS)

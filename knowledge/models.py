@@ -9,9 +9,19 @@ from pgvector.django import HalfVectorField, VectorField
 from knowledge.keys import CoveringKey
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey, TenantOneToOneField
-from tenants.managers import AllManager, LivingManager, LivingQuerySet, OrganizationManager
+from tenants.grants import (
+    CHANGE,
+    EVERYTHING,
+    NOTHING,
+    VIEW,
+    Grantable,
+    GrantableQuerySet,
+    granted,
+)
+from tenants.managers import AllManager, LivingManager, OrganizationManager
 from tenants.models import Project
 from tenants.models.base import KEY, ROWS, OrganizationOwned
+from tenants.models.grant import RoleGrant, UserGrant
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
@@ -23,27 +33,31 @@ def file_path(document, filename):
     return f"{document.organization_id}/{document.pk}"
 
 
-class DocumentQuerySet(LivingQuerySet):
-    def visible_to(self, user):
-        """What a user may read: the organization's own and those of the projects they are in."""
+class DocumentQuerySet(GrantableQuerySet):
+    def reach(self, user):
+        """The organization's own and those of the projects that a user sees, the restricted apart;
+        all of them for those who may read all."""
         if not user.has_perm(Permissions.DOCUMENTS_VIEW):
-            return self.none()
+            return NOTHING
         if user.has_perm(Permissions.DOCUMENTS_VIEW_ALL):
-            return self
+            return EVERYTHING
         projects = Project.objects.visible_to(user).order_by().values("pk")
-        return self.filter(Q(project=None) | Q(project__in=projects))
+        return Q(is_restricted=False) & (Q(project=None) | Q(project__in=projects))
 
-    def in_project(self, project):
-        """What there is in a project: its own documents and those of the whole organization."""
-        return self.filter(Q(project=None) | Q(project=project))
+    def at_hand_in(self, project, user):
+        """What a user has at hand in a project: its own documents, those of the whole organization,
+        and those granted to the user."""
+        there = Q(project=None) | Q(project=project)
+        return self.filter(there | granted(self.model, user, VIEW))
 
     def searchable(self):
         return self.filter(is_searchable=True, processing_status=Document.Status.COMPLETED)
 
 
-class Document(OrganizationOwned):
+class Document(Grantable, OrganizationOwned):
     """A file an organization can search. Its passages lie in chunks; its status says how far
-    reading got. With no project it belongs to the whole organization."""
+    reading got. With no project it belongs to the whole organization. A restricted one is for those
+    to whom it is granted, and for those who may read every document."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -77,12 +91,18 @@ class Document(OrganizationOwned):
     error = models.TextField(blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     is_searchable = models.BooleanField(default=True)
+    is_restricted = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Only for those to whom it is granted, and those who may read every document.",
+    )
 
     objects: ClassVar = LivingManager.from_queryset(DocumentQuerySet)()
     all_objects: ClassVar = AllManager.from_queryset(DocumentQuerySet)()
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["-id"]
+        default_permissions = (VIEW, CHANGE)  # what can be granted
         constraints = [
             *OrganizationOwned.Meta.constraints,
             Audited(
@@ -98,6 +118,7 @@ class Document(OrganizationOwned):
                     "processing_status",
                     "error",
                     "is_searchable",
+                    "is_restricted",
                 ),
                 title="filename",
                 content=True,
@@ -133,6 +154,33 @@ class Document(OrganizationOwned):
 
     def __str__(self):
         return self.filename
+
+    def reasons_for_reach(self, user, access):
+        if not access.people.roles_with(user, Permissions.DOCUMENTS_VIEW):
+            return
+        yield from access.by_role(user, Permissions.DOCUMENTS_VIEW_ALL)
+        if self.is_restricted:
+            return
+        if self.project is None:
+            yield from access.by_role(user, Permissions.DOCUMENTS_VIEW)
+        else:
+            yield from access.of_project(self.project).sees(user)
+
+
+class DocumentUserGrant(UserGrant):
+    content_object = TenantForeignKey(Document, models.CASCADE, related_name="user_grants")
+
+    class Meta(UserGrant.Meta):
+        verbose_name = "grant to a user"
+        verbose_name_plural = "grants to users"
+
+
+class DocumentRoleGrant(RoleGrant):
+    content_object = TenantForeignKey(Document, models.CASCADE, related_name="role_grants")
+
+    class Meta(RoleGrant.Meta):
+        verbose_name = "grant to a role"
+        verbose_name_plural = "grants to roles"
 
 
 class DocumentChunk(OrganizationOwned):

@@ -184,11 +184,12 @@ def search(
     """The best passages for a query among what the user may see, best first; ties by chunk id.
 
     `vector` is `embed_query(query)`; the mode "text" does without. In a project are its own
-    documents and those of the whole organization. The caller acts for the user's organization.
+    documents, those of the whole organization and those granted to the user. The caller acts for
+    the user's organization.
     """
     documents = Document.objects.visible_to(user).searchable()
     if project is not None:
-        documents = documents.in_project(project)
+        documents = documents.at_hand_in(project, user)
     if filters is not None:
         documents = filters.apply(documents)
     try:

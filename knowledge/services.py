@@ -20,7 +20,9 @@ from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
 from knowledge.tasks import queue_ingestion
 from tenants import counters
+from tenants.grants import CHANGE
 from tenants.models import Project, User
+from tenants.sharing import give
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +44,12 @@ def upload_document(
     project: Project | None = None,
     metadata: dict[str, Any] | None = None,
     is_searchable: bool = True,
+    is_restricted: bool = False,
 ) -> Document:
     """Store a file and queue its reading, all or nothing, in the organization acted for.
 
-    Raises RefusedUpload, QuotaExceeded. The file goes when the caller's transaction is rolled back.
+    A restricted one is granted to whoever uploads it, so that they do not lose it. Raises
+    RefusedUpload, QuotaExceeded. The file goes when the caller's transaction is rolled back.
     """
     if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
         raise RefusedUpload(
@@ -61,12 +65,15 @@ def upload_document(
         file_type=_type_of(file, filename),
         metadata=metadata or {},
         is_searchable=is_searchable,
+        is_restricted=is_restricted,
     )
     document.sha256, document.file_size = files.measure(file)
     _store(document, file)
     # Last of what can fail for long: others of the organization wait for this row until the commit.
     counters.claim(organization_id, "storage_bytes", document.file_size)
     document.save(force_insert=True)
+    if is_restricted:
+        keep_for_its_people(document=document, by=by)
     queue_ingestion(organization_id, document.pk)
     return document
 
@@ -91,6 +98,14 @@ def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
         queue_ingestion(organization_id, pk)
     logger.info("%s has %d documents read again.", by.pk, len(again))
     return len(again)
+
+
+@transaction.atomic
+def keep_for_its_people(*, document: Document, by: User) -> None:
+    """Grant a document that is restricted now to its uploader and to whoever restricts it."""
+    for person in {document.uploaded_by or by, by}:
+        if person.organization_id == document.organization_id and not person.is_deleted:
+            give(row=document, action=CHANGE, to=person)
 
 
 def _type_of(file: UploadedFile, filename: str) -> str:

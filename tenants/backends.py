@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import check_password, make_password
 
-from tenants import lookup, throttle
+from tenants import grants, lookup, throttle
 from tenants.audit.trail import record
 from tenants.context import acting_as, acting_as_platform, acting_for
 from tenants.control_plane import platform_permissions
@@ -65,9 +65,32 @@ class RoleBackend(BaseBackend):
     """Answers `user.has_perm(...)` from the roles of a member.
 
     Platform staff have the control plane, or what acting for an organization permits instead.
+    Of one row that can be granted: what roles permit counts when the row is within reach without a
+    grant, and a grant gives just what it says.
     """
 
     def get_all_permissions(self, user_obj, obj=None):
+        held = self._by_roles(user_obj)
+        if not _is_decided_by_row(user_obj, obj):
+            return held
+        names = held | {grants.right(obj, action) for action in obj.grantable}
+        rows = type(obj)._default_manager.filter(pk=obj.pk)
+        within = held if rows.within_reach_of(user_obj).exists() else set()
+        return within | {n for n in names - within if grants.is_granted(user_obj, n, obj)}
+
+    def has_perm(self, user_obj, perm, obj=None):
+        holds = perm in self._by_roles(user_obj)
+        if not _is_decided_by_row(user_obj, obj):
+            return holds
+        rows = type(obj)._default_manager.filter(pk=obj.pk)
+        if action := grants.action_of(type(obj), perm):
+            return rows.allowed_to(user_obj, action).exists()
+        return holds and rows.within_reach_of(user_obj).exists()
+
+    def has_module_perms(self, user_obj, app_label):
+        return any(name.startswith(f"{app_label}.") for name in self._by_roles(user_obj))
+
+    def _by_roles(self, user_obj):
         if not user_obj.is_active or user_obj.is_anonymous:
             return set()
         if user_obj.is_platform_staff:
@@ -76,11 +99,13 @@ class RoleBackend(BaseBackend):
             user_obj._role_permissions = _held_by(user_obj)
         return user_obj._role_permissions
 
-    def has_perm(self, user_obj, perm, obj=None):
-        return perm in self.get_all_permissions(user_obj)
 
-    def has_module_perms(self, user_obj, app_label):
-        return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions(user_obj))
+def _is_decided_by_row(user, row):
+    return row is not None and grants.is_grantable(row) and user.is_active and _is_member(user)
+
+
+def _is_member(user):
+    return not (user.is_anonymous or user.is_platform_staff)
 
 
 def _held_by(user):

@@ -20,6 +20,10 @@ TENANT_FREE = {
     "auth_permission": "Django's own permission names; rights come from roles",
     "auth_group": "unused, roles take its place; the logins have no privilege on it",
     "auth_group_permissions": "unused; the logins have no privilege on it",
+    "guardian_userobjectpermission": "unused, each kind of row has a table of its own; the logins"
+    " have no privilege on it",
+    "guardian_groupobjectpermission": "unused, as the one for users; the logins have no privilege"
+    " on it",
     "django_admin_log": "unused, it carries no organization; the logins have no privilege on it",
     "django_migrations": "what has been migrated",
     "django_session": "signed in before an organization is known; found only by its secret key",

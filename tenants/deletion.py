@@ -27,6 +27,7 @@ from tenants import counters
 from tenants.audit.actor import Actor, acted_by, current_actor
 from tenants.context import PLATFORM_ALIAS, acting_for, is_acting_as_platform
 from tenants.control_plane import platform_models
+from tenants.ownership import keeping_an_owner_without
 
 LIVING = {"is_deleted": False, "deleted_at": None, "deletion_id": None}
 
@@ -40,10 +41,10 @@ class RestoreConflict(Exception):
 def delete(row: Any) -> UUID:
     """Delete a row and all that belongs to it; return the id of the deletion.
 
-    One that was deleted before stays as it is.
+    One that was deleted before stays as it is. The last owner of an organization raises LastOwner.
     """
     state = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": uuid7()}
-    with transaction.atomic(using=_alias(row)):
+    with transaction.atomic(using=_alias(row)), keeping_an_owner_without(row):
         counters.queue_up(_organization_id(row), _reachable(type(row)))
         itself = type(row)._base_manager.filter(pk=row.pk)
         itself.select_for_update().first()  # who is adding to the row ends first, or sees it gone

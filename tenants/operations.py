@@ -71,3 +71,22 @@ class GrantTable(migrations.RunSQL):
         if not self.platform:
             kwargs["platform"] = False
         return self.__class__.__name__, [self.table, self.verbs], kwargs
+
+
+class ForgetPermissions(migrations.RunPython):
+    """Remove Django's names of rights over a model that cannot be granted any more."""
+
+    def __init__(self, app_label, model_name, *actions):
+        super().__init__(self._forget, migrations.RunPython.noop)
+        self.names = app_label, model_name, *actions
+
+    def _forget(self, apps, schema_editor):
+        app_label, model_name, *actions = self.names
+        permissions = apps.get_model("auth", "Permission").objects
+        permissions.using(schema_editor.connection.alias).filter(
+            content_type__app_label=app_label,
+            codename__in=[f"{action}_{model_name}" for action in actions],
+        ).delete()
+
+    def deconstruct(self):
+        return self.__class__.__name__, [*self.names], {}

@@ -13,6 +13,7 @@ from tenants.models import (
     User,
     UserRole,
 )
+from tenants.ownership import keeping_an_owner
 
 
 def create_organization(*, name, slug, **fields):
@@ -37,8 +38,11 @@ def create_user(*, organization, username, email, password=None, roles=(), **fie
 
 
 def set_roles(*, user, roles):
-    """Let a member have these roles and no others. Who may give which: `tenants.delegation`."""
-    with _transaction(User):
+    """Let a member have these roles and no others. Who may give which: `tenants.delegation`.
+
+    Without Owner, the last owner raises LastOwner.
+    """
+    with keeping_an_owner(user.organization_id):
         held = UserRole.all_objects.filter(user=user)
         held.exclude(role__in=roles).delete()
         kept = set(held.values_list("role_id", flat=True))

@@ -8,6 +8,9 @@ from agents.models import AgentConfig, AgentVersion
 from agents.services import publish_agent
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly
 from tenants.admin.forms import OrganizationForm
+from tenants.admin.grants import GrantableAdmin
+from tenants.grants import CHANGE, is_granted_somewhere
+from tenants.permissions import Permissions
 
 SETTINGS = ["agent_type", "system_prompt", "model_name", "temperature", "max_tokens"]
 STRUCTURES = ["tools", "metadata"]
@@ -37,7 +40,7 @@ class VersionInline(PartInline):
 
 
 @admin.register(AgentConfig)
-class AgentConfigAdmin(OrganizationAdmin):
+class AgentConfigAdmin(GrantableAdmin):
     """Drafts of agents. What people converse with is what was published last."""
 
     form = AgentForm
@@ -69,9 +72,10 @@ class AgentConfigAdmin(OrganizationAdmin):
 
     @admin.action(description="Publish", permissions=["publish"])
     def publish(self, request, queryset):
-        for agent in queryset:
+        agents = self.permitted(request, queryset, "change")
+        for agent in agents:
             publish_agent(agent=agent, by=request.user)
-        self.message_user(request, f"Published {len(queryset)} agents.")
+        self.message_user(request, f"Published {len(agents)} agents.")
 
     @action(description="Save and publish", permissions=["publish"])
     def save_and_publish(self, request, agent):
@@ -81,7 +85,7 @@ class AgentConfigAdmin(OrganizationAdmin):
 
 @admin.register(AgentVersion)
 class AgentVersionAdmin(ReadOnly, OrganizationAdmin):
-    """What was published, as it was."""
+    """What was published, as it was: for those who may change the agent, as in the API."""
 
     governed_by = AgentConfig
     list_display = ["agent", "number", "note", "published_by", "created_at"]
@@ -94,3 +98,13 @@ class AgentVersionAdmin(ReadOnly, OrganizationAdmin):
         (None, {"fields": ["agent", "number", "note", "published_by", "created_at"]}),
         ("What decides an answer", {"fields": [*SETTINGS, *STRUCTURES]}),
     ]
+
+    def has_view_permission(self, request, obj=None):
+        right = Permissions.AGENTS_CHANGE
+        return request.user.has_perm(right) or is_granted_somewhere(request.user, right)
+
+    def get_queryset(self, request):
+        versions = super().get_queryset(request)
+        if request.user.acts_as_platform:
+            return versions
+        return versions.filter(agent__in=AgentConfig.objects.allowed_to(request.user, CHANGE))

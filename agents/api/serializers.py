@@ -6,7 +6,7 @@ from rest_framework import serializers
 from agents.messages import reply_data
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
 from common.api.fields import FlagField, JSONObjectField
-from tenants.api.fields import VisibleField
+from tenants.api.fields import OpenProjectField, VisibleField
 from tenants.models import Project
 
 MAX_TOOLS = 100
@@ -44,7 +44,7 @@ class PublicAgentSerializer(serializers.ModelSerializer):
 class AgentSerializer(serializers.ModelSerializer):
     """An agent as those who edit it see it. Without a project it serves every one."""
 
-    project = VisibleField(queryset=Project.objects.all(), allow_null=True, required=False)
+    project = OpenProjectField(queryset=Project.objects.all(), allow_null=True, required=False)
     is_active = FlagField(default=True)
     tools = serializers.ListField(
         child=serializers.CharField(max_length=100), required=False, max_length=MAX_TOOLS
@@ -63,6 +63,14 @@ class AgentSerializer(serializers.ModelSerializer):
         if isnan(value):
             raise serializers.ValidationError("A valid number is required.")
         return value
+
+
+class VisibleAgentSerializer(serializers.Serializer):
+    """An agent as the one who asks may see it."""
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown = AgentSerializer if instance.is_editable else PublicAgentSerializer
+        return shown(context=self.context).to_representation(instance)
 
 
 class PublishSerializer(serializers.Serializer):

@@ -1,4 +1,12 @@
-from agents.models.agent import AgentConfig, AgentVersion
+from agents.models.agent import AgentConfig, AgentRoleGrant, AgentUserGrant, AgentVersion
 from agents.models.conversation import Conversation, Message, TurnEvent
 
-__all__ = ["AgentConfig", "AgentVersion", "Conversation", "Message", "TurnEvent"]
+__all__ = [
+    "AgentConfig",
+    "AgentRoleGrant",
+    "AgentUserGrant",
+    "AgentVersion",
+    "Conversation",
+    "Message",
+    "TurnEvent",
+]

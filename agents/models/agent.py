@@ -6,9 +6,20 @@ from django.db.models import Exists, OuterRef, Q
 
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet
+from tenants.grants import (
+    CHANGE,
+    EVERYTHING,
+    NOTHING,
+    USE,
+    VIEW,
+    Grantable,
+    GrantableQuerySet,
+    granted,
+)
+from tenants.managers import LivingManager
 from tenants.models import Project
 from tenants.models.base import ControlPlaneOwned
+from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
@@ -64,23 +75,41 @@ class AgentSettings(models.Model):
         ]
 
 
-class AgentConfigQuerySet(LivingQuerySet):
+class AgentConfigQuerySet(GrantableQuerySet):
     def published(self):
-        return self.filter(Exists(AgentVersion.objects.filter(agent=OuterRef("pk"))))
+        return self.filter(self._runs())
 
-    def visible_to(self, user):
-        """Those who edit agents see all; others the active, published ones that they can use."""
+    def reach(self, user):
+        """All for those who edit agents; for others the active, published ones of every project
+        and of the projects that they see."""
         if user.has_perm(Permissions.AGENTS_CHANGE):
-            return self
+            return EVERYTHING
         if not user.has_perm(Permissions.AGENTS_VIEW):
-            return self.none()
+            return NOTHING
         projects = Project.objects.visible_to(user).order_by().values("pk")
-        usable = Q(project=None) | Q(project__in=projects)
-        return self.published().filter(usable, is_active=True)
+        return self._runs(is_active=True) & (Q(project=None) | Q(project__in=projects))
+
+    def grant_of(self, user, action):
+        """A draft, and what is switched off, is for those who may change it."""
+        given = granted(self.model, user, action)
+        if action == CHANGE:
+            return given
+        runs = given & self._runs(is_active=True)
+        return runs | granted(self.model, user, CHANGE) if action == VIEW else runs
+
+    def usable_by(self, user):
+        """The active, published agents with which a user may converse."""
+        return self.allowed_to(user, USE).filter(self._runs(is_active=True))
+
+    @staticmethod
+    def _runs(**conditions):
+        return Q(Exists(AgentVersion.objects.filter(agent=OuterRef("pk"))), **conditions)
 
 
-class AgentConfig(AgentSettings, ControlPlaneOwned):
+class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
     """An agent's editable draft. Conversations run its newest published version."""
+
+    grantable = (VIEW, USE, CHANGE)
 
     organization = OrganizationField(related_name="agent_configs")
     project = TenantForeignKey(
@@ -101,6 +130,8 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
     class Meta(ControlPlaneOwned.Meta):
         verbose_name = "agent"
         ordering = ["name", "id"]
+        default_permissions = (VIEW, CHANGE)  # what can be granted, with
+        permissions = [("use_agentconfig", "Can use agent")]
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
             Audited(
@@ -141,6 +172,24 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
         """The newest published version, or None while there is only a draft."""
         return self.versions.order_by("-number").first()
 
+    def runs(self):
+        """Whether it can be conversed with."""
+        return self.is_active and self.current_version() is not None
+
+    def given_by(self, action):
+        return {VIEW, action} if action == CHANGE or self.runs() else set()
+
+    def reasons_for_reach(self, user, access):
+        editing = [*access.by_role(user, Permissions.AGENTS_CHANGE)]
+        yield from editing
+        if not access.once(self.runs):
+            return
+        seeing = access.by_role(user, Permissions.AGENTS_VIEW)
+        if self.project is None:
+            yield from (reason for reason in seeing if reason not in editing)
+        elif seeing:
+            yield from access.of_project(self.project).sees(user)
+
 
 class AgentVersion(AgentSettings, ControlPlaneOwned):
     """An immutable, published copy of an agent's settings. A turn runs one."""
@@ -178,3 +227,21 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
 
     def __str__(self):
         return f"{self.agent} v{self.number}"
+
+
+class AgentUserGrant(UserGrant):
+    content_object = TenantForeignKey(AgentConfig, models.CASCADE, related_name="user_grants")
+
+    class Meta(UserGrant.Meta):
+        verbose_name = "grant to a user"
+        verbose_name_plural = "grants to users"
+        constraints = for_the_control_plane(UserGrant.Meta.constraints)
+
+
+class AgentRoleGrant(RoleGrant):
+    content_object = TenantForeignKey(AgentConfig, models.CASCADE, related_name="role_grants")
+
+    class Meta(RoleGrant.Meta):
+        verbose_name = "grant to a role"
+        verbose_name_plural = "grants to roles"
+        constraints = for_the_control_plane(RoleGrant.Meta.constraints)

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
+from tenants.grants import is_granted, is_granted_somewhere
 from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
 from tenants.models.base import ROWS, OrganizationOwned
@@ -12,12 +13,17 @@ from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
 
+def _uses_agents(user):
+    use = Permissions.AGENTS_USE
+    return user.has_perm(use) or is_granted_somewhere(user, use)
+
+
 class ConversationQuerySet(LivingQuerySet):
     def visible_to(self, user):
         """One's own; those with the permission see everybody's."""
         if user.has_perm(Permissions.CONVERSATIONS_VIEW_ALL):
             return self
-        if not user.has_perm(Permissions.AGENTS_USE):
+        if not _uses_agents(user):
             return self.none()
         return self.filter(user_id=user.pk)
 
@@ -60,7 +66,10 @@ class Conversation(OrganizationOwned):
 
     def may_be_continued_by(self, user):
         """Whether a user may ask here: their own, with the right and the project still theirs."""
-        if user.pk != self.user_id or not user.has_perm(Permissions.AGENTS_USE):
+        if user.pk != self.user_id:
+            return False
+        use = Permissions.AGENTS_USE
+        if not (user.has_perm(use) or is_granted(user, use, self.agent)):
             return False
         projects = Project.objects.visible_to(user).filter(is_active=True)
         return projects.filter(pk=self.project_id).exists()

@@ -7,7 +7,7 @@ from common.api.fields import FlagField, JSONObjectField
 from common.api.parsers import too_large
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import MAX_QUERY_CHARACTERS, Mode
-from tenants.api.fields import VisibleField
+from tenants.api.fields import OpenProjectField, VisibleField
 from tenants.models import Project
 
 MAX_FILTER_ITEMS = 1000
@@ -16,7 +16,7 @@ MAX_FILTER_ITEMS = 1000
 class DocumentSerializer(serializers.ModelSerializer):
     """A document. With no project it belongs to the whole organization."""
 
-    project = VisibleField(queryset=Project.objects.all(), allow_null=True, required=False)
+    project = OpenProjectField(queryset=Project.objects.all(), allow_null=True, required=False)
     metadata = JSONObjectField(required=False)
 
     class Meta:
@@ -32,6 +32,7 @@ class DocumentSerializer(serializers.ModelSerializer):
             "processing_status",
             "error",
             "is_searchable",
+            "is_restricted",
             "created_at",
         ]
         read_only_fields = [
@@ -48,7 +49,7 @@ class UploadSerializer(serializers.Serializer):
     """A file, and what is to be known of it."""
 
     file = serializers.FileField(allow_empty_file=False, use_url=False)
-    project = VisibleField(
+    project = OpenProjectField(
         queryset=Project.objects.all(),
         allow_null=True,
         required=False,
@@ -58,6 +59,10 @@ class UploadSerializer(serializers.Serializer):
         required=False, help_text="A JSON object.", style={"base_template": "textarea.html"}
     )
     is_searchable = FlagField(default=True)
+    is_restricted = FlagField(
+        default=False,
+        help_text="Only for those to whom it is granted, and those who may read every document.",
+    )
 
     def validate_file(self, file: Any) -> Any:
         if file.size > settings.MAX_UPLOAD_BYTES:

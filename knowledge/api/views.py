@@ -21,8 +21,9 @@ from knowledge.api.serializers import (
 )
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
-from knowledge.services import reprocess_documents, upload_document
+from knowledge.services import keep_for_its_people, reprocess_documents, upload_document
 from tenants import deletion
+from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
     ListMixin,
@@ -42,7 +43,8 @@ from tenants.responses import Continued
 class DocumentViewSet(
     ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
 ):
-    """Documents of the whole organization and of the projects that the caller is in."""
+    """Documents of the whole organization, of the projects that the caller is in, and those granted
+    to the caller. Restricted ones are only for the last, and for those who read every document."""
 
     # The text and the vector of each would make a list many times as large.
     queryset = Document.objects.defer("content", "embedding")
@@ -69,6 +71,12 @@ class DocumentViewSet(
         )
         return self._shown(document, status.HTTP_201_CREATED)
 
+    def perform_update(self, serializer: Any) -> None:
+        was_restricted = serializer.instance.is_restricted
+        serializer.save()
+        if serializer.instance.is_restricted and not was_restricted:
+            keep_for_its_people(document=serializer.instance, by=self.member)
+
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True)
     def file(self, request: Any, pk: str) -> Download:
@@ -91,7 +99,7 @@ class DocumentViewSet(
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, pk: str) -> Response:
         """Bring a deleted document back."""
-        gone = Document.all_objects.deleted().visible_to(self.member)
+        gone = Document.all_objects.deleted().within_reach_of(self.member)
         document = get_object_or_404(gone, pk=pk)
         deletion.restore(document)
         return self._shown(document, status.HTTP_200_OK)
@@ -119,6 +127,13 @@ class ChunkViewSet(NestedMixin, mixins.ListModelMixin, OrganizationViewSet):
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(document=self.parent)
+
+
+@grants_of("document_pk")
+class DocumentGrantViewSet(GrantViewSet):
+    parents = Document.objects.defer("content", "embedding")
+    parent_kwarg = "document_pk"
+    required_permissions = for_those_who(Permissions.DOCUMENTS_CHANGE)
 
 
 class SearchViewSet(OrganizationViewSet):

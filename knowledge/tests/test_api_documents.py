@@ -25,6 +25,7 @@ FIELDS = {
     "processing_status",
     "error",
     "is_searchable",
+    "is_restricted",
     "created_at",
 }
 

@@ -23,6 +23,7 @@ DESIGN = {
         "is_processed": "BooleanField = False",
         "processing_status": "CharField(50) = 'pending'",
         "is_searchable": "BooleanField = True",
+        "is_restricted": "BooleanField = False",
         "file": "FileField(255) blank",
         "sha256": "CharField(64)",
         "page_count": "PositiveIntegerField null",

@@ -8,9 +8,14 @@ from rest_framework.permissions import AllowAny
 from rest_framework.routers import APIRootView, DefaultRouter
 from rest_framework_nested.routers import NestedSimpleRouter
 
-from agents.api.views.agents import AgentViewSet, VersionViewSet
+from agents.api.views.agents import AgentGrantViewSet, AgentViewSet, VersionViewSet
 from agents.api.views.conversations import ConversationViewSet, MessageViewSet
-from knowledge.api.views import ChunkViewSet, DocumentViewSet, SearchViewSet
+from knowledge.api.views import (
+    ChunkViewSet,
+    DocumentGrantViewSet,
+    DocumentViewSet,
+    SearchViewSet,
+)
 from tenants.api.views.access import LoginView, LogoutView, MeView
 from tenants.api.views.account import (
     EmailConfirmView,
@@ -21,6 +26,7 @@ from tenants.api.views.account import (
     TokenViewSet,
 )
 from tenants.api.views.audit import AuditEntryViewSet
+from tenants.api.views.grants import ProjectGrantViewSet
 from tenants.api.views.organization import OrganizationView, StaffAccessView
 from tenants.api.views.people import PermissionViewSet, RoleViewSet, UserViewSet
 from tenants.api.views.projects import ProjectMemberViewSet, ProjectViewSet
@@ -56,14 +62,17 @@ router.register("documents", DocumentViewSet)
 router.register("search", SearchViewSet, basename="search")
 router.register("conversations", ConversationViewSet)
 
-members = NestedSimpleRouter(router, "projects", lookup="project")
-members.register("members", ProjectMemberViewSet, basename="member")
-versions = NestedSimpleRouter(router, "agents", lookup="agent")
-versions.register("versions", VersionViewSet, basename="version")
-chunks = NestedSimpleRouter(router, "documents", lookup="document")
-chunks.register("chunks", ChunkViewSet, basename="chunk")
-messages = NestedSimpleRouter(router, "conversations", lookup="conversation")
-messages.register("messages", MessageViewSet, basename="message")
+of_projects = NestedSimpleRouter(router, "projects", lookup="project")
+of_projects.register("members", ProjectMemberViewSet, basename="member")
+of_projects.register("grants", ProjectGrantViewSet, basename="project-grant")
+of_agents = NestedSimpleRouter(router, "agents", lookup="agent")
+of_agents.register("versions", VersionViewSet, basename="version")
+of_agents.register("grants", AgentGrantViewSet, basename="agent-grant")
+of_documents = NestedSimpleRouter(router, "documents", lookup="document")
+of_documents.register("chunks", ChunkViewSet, basename="chunk")
+of_documents.register("grants", DocumentGrantViewSet, basename="document-grant")
+of_conversations = NestedSimpleRouter(router, "conversations", lookup="conversation")
+of_conversations.register("messages", MessageViewSet, basename="message")
 
 urlpatterns = [
     path("auth/login/", LoginView.as_view(), name="login"),
@@ -91,8 +100,8 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
     *router.urls,
-    *members.urls,
-    *versions.urls,
-    *chunks.urls,
-    *messages.urls,
+    *of_projects.urls,
+    *of_agents.urls,
+    *of_documents.urls,
+    *of_conversations.urls,
 ]

@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "rest_framework",
     "django_filters",
+    "guardian",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "common",
@@ -162,9 +163,17 @@ TEMPLATES = [
 # People and passwords
 
 AUTH_USER_MODEL = "tenants.User"
-# Names are unique among the living: a conditional constraint, which this check does not know.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # names are unique among the living: a conditional constraint
+    "guardian.W001",  # grants are asked by the same backend as roles
+]
 AUTHENTICATION_BACKENDS = ["tenants.backends.LoginBackend", "tenants.backends.RoleBackend"]
+# Grants (tenants.models.grant): guardian's groups are roles, and nobody is anonymous.
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+GUARDIAN_MONKEY_PATCH_GROUP = False
+GUARDIAN_USER_OBJ_PERMS_MODEL = "tenants.ProjectUserGrant"  # of each kind of row, its own
+GUARDIAN_GROUP_OBJ_PERMS_MODEL = "tenants.ProjectRoleGrant"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -308,6 +317,7 @@ SPECTACULAR_SETTINGS = {
         "MessageRole": "agents.models.Message.Role",
         "MessageStatus": "agents.models.Message.Status",
         "ProcessingStatus": "knowledge.models.Document.Status",
+        "GrantAction": "tenants.grants.ACTIONS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

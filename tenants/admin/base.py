@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote
-from django.db import models
+from django.db import models, router, transaction
 from django.http import Http404
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 from tenants import deletion
 from tenants.admin.forms import OrganizationForm, StructureField
 from tenants.admin.refusals import REFUSALS, explain
+from tenants.grants import is_granted_somewhere
 
 TIMES: Any = ("Times", {"fields": [("created_at", "updated_at")]})
 
@@ -92,21 +93,29 @@ class OrganizationAdmin(UnloggedAdmin):
 
     # Who may do what
 
-    def may(self, request, action):
+    def may(self, request, action, row=None):
+        """Whether somebody has a right over this row; without one, over any. Asked once each."""
         options = (self.governed_by or self.model)._meta
-        return request.user.has_perm(f"{options.app_label}.{action}_{options.model_name}")
+        name = f"{options.app_label}.{action}_{options.model_name}"
+        answers = request.__dict__.setdefault("rights", {})
+        asked = self.model, name, row and row.pk
+        if asked not in answers:
+            answers[asked] = request.user.has_perm(name, row) or (
+                row is None and not self.governed_by and is_granted_somewhere(request.user, name)
+            )
+        return answers[asked]
 
     def has_view_permission(self, request, obj=None):
-        return self.may(request, "view") or self.may(request, "change")
+        return self.may(request, "view", obj) or self.may(request, "change", obj)
 
     def has_add_permission(self, request):
         return self.may(request, "add")
 
     def has_change_permission(self, request, obj=None):
-        return self.may(request, "change")
+        return self.may(request, "change", obj)
 
     def has_delete_permission(self, request, obj=None):
-        return self.may(request, "delete")
+        return self.may(request, "delete", obj)
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)
@@ -164,7 +173,7 @@ class OrganizationAdmin(UnloggedAdmin):
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         if not request.user.acts_as_platform:
             rows = db_field.related_model._default_manager.all()
-            kwargs.setdefault("queryset", _visible(rows, request.user))
+            kwargs.setdefault("queryset", _choosable(rows, request.user))
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "organization":
             field.required = True  # where it may be null, null is the platform
@@ -207,8 +216,9 @@ class OrganizationAdmin(UnloggedAdmin):
         deletion.delete(obj)
 
     def delete_queryset(self, request, queryset):
-        for row in queryset:
-            deletion.delete(row)
+        with transaction.atomic(using=router.db_for_write(self.model)):
+            for row in queryset:
+                deletion.delete(row)
 
     def get_deleted_objects(self, objs, request):
         """Return what the confirmation lists: the rows, how many others go, and what may not."""
@@ -262,6 +272,11 @@ def values(form):
 
 def _visible(rows, user):
     return rows.visible_to(user) if hasattr(rows, "visible_to") else rows
+
+
+def _choosable(rows, user):
+    """What a row may be put into: of projects, not each that somebody sees."""
+    return rows.open_to(user) if hasattr(rows, "open_to") else _visible(rows, user)
 
 
 def _without(fieldset, fieldsets):

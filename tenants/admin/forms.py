@@ -17,6 +17,14 @@ class OrganizationForm(forms.ModelForm):
     request: Any
     refusal: ValidationError | None = None
 
+    def __init__(self, *args, **kwargs):
+        """What a row has stays a choice, also where it could not be chosen anew."""
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if type(field) is forms.ModelChoiceField and (held := self.initial.get(name)):
+                choices: Any = field.queryset
+                field.queryset = choices | choices.model._default_manager.filter(pk=held)
+
     def clean(self):
         cleaned = super().clean()
         for name, value in list(self.cleaned_data.items()):

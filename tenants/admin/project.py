@@ -1,7 +1,8 @@
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 
-from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, values
+from tenants.admin.base import TIMES, PartInline, values
+from tenants.admin.grants import GrantableAdmin
 from tenants.models import Project, ProjectMember
 from tenants.services import add_member, create_project, remove_member
 
@@ -33,7 +34,7 @@ class MemberInline(PartInline):
 
 
 @admin.register(Project)
-class ProjectAdmin(OrganizationAdmin):
+class ProjectAdmin(GrantableAdmin):
     list_display = ["name", "manager", "member_count", "is_active", "created_at"]
     list_select_related = ["manager"]
     list_filter = ["is_active"]
@@ -52,6 +53,9 @@ class ProjectAdmin(OrganizationAdmin):
 
     def save_formset(self, request, form, formset, change):
         """Members come and go through the services, which count them."""
+        if formset.model is not ProjectMember:
+            super().save_formset(request, form, formset, change)
+            return
         project = form.instance
         formset.save(commit=False)
         for membership in formset.deleted_objects:

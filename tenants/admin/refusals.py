@@ -4,8 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from tenants.counters import QuotaExceeded
+from tenants.ownership import LastOwner
 
-REFUSALS = (ValidationError, QuotaExceeded, IntegrityError)
+REFUSALS = (ValidationError, QuotaExceeded, LastOwner, IntegrityError)
 
 _QUOTAS = {
     "users": ("people", lambda amount: f"{amount}"),
@@ -26,6 +27,8 @@ def explain(refusal, taken):
         return ValidationError(
             f"The organization's quota of {name} is {limit}, and {used} is in use already."
         )
+    if isinstance(refusal, LastOwner):
+        return ValidationError(str(refusal))
     if isinstance(refusal, IntegrityError):
         constraint = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
         if constraint not in taken:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UsernameField
 from django.contrib.auth.models import Group
@@ -15,6 +15,7 @@ from tenants.admin.forms import OrganizationForm
 from tenants.admin.password import PasswordForm
 from tenants.delegation import may_administer, roles_giveable_by
 from tenants.models import Role, User
+from tenants.ownership import LastOwner, keeping_an_owner
 from tenants.services import create_user, set_roles
 
 admin.site.unregister(Group)  # rights come from roles
@@ -131,6 +132,20 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):  # type: ignore[misc]
             return redirect("admin:password_change")
         return super().user_change_password(request, id, form_url)
 
+    def changelist_view(self, request, extra_context=None):
+        return self._told(request, super().changelist_view, request, extra_context)
+
+    def delete_view(self, request, object_id, extra_context=None):
+        return self._told(request, super().delete_view, request, object_id, extra_context)
+
+    def _told(self, request, view, *args):
+        """Answer as the view does, or say why the last owner stays."""
+        try:
+            return view(*args)
+        except LastOwner as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return redirect("admin:tenants_user_changelist")
+
     @action(description="Set password", permissions=["set_password"])
     def set_password(self, request, object_id):
         return redirect("admin:auth_user_password_change", object_id)
@@ -140,7 +155,8 @@ class UserAdmin(OrganizationAdmin, DjangoUserAdmin):  # type: ignore[misc]
         return ", ".join(str(role) for role in user.roles.all()) or "none"
 
     def save_model(self, request, obj, form, change):
-        super().save_model(request, obj, form, change)
+        with keeping_an_owner(obj.organization_id if change else None):
+            super().save_model(request, obj, form, change)
         if change and "email" in form.changed_data and obj.is_email_verified:
             obj.is_email_verified = False
             save_changes(obj, ["is_email_verified"])

@@ -23,3 +23,11 @@ class VisibleField(ReferenceField):
     def get_queryset(self) -> Any:
         rows: Any = super().get_queryset()
         return rows.visible_to(self.context["request"].user)
+
+
+class OpenProjectField(ReferenceField):
+    """The id of a project that the caller may put something into."""
+
+    def get_queryset(self) -> Any:
+        projects: Any = super().get_queryset()
+        return projects.open_to(self.context["request"].user)

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission, IsAuthenticated
 
+from tenants.grants import is_grantable, is_granted_somewhere
 from tenants.permissions import Permissions
 
 STAFF_REFUSED = "The API serves the members of an organization; platform staff use the admin."
@@ -37,16 +38,36 @@ class IsMember(BasePermission):
 class HoldsPermission(IsMember):
     """A member holds what `view.required_permissions` names for the action: it, or one of several.
 
-    A token's scopes have narrowed what its user holds by then (`tenants.backends`).
+    Who holds it by a grant alone may ask; of each row that can be granted it is then seen whether
+    they hold it for that one. A token's scopes have narrowed both by then (`tenants.backends`).
     """
 
     def has_permission(self, request: Any, view: Any) -> bool:
         if not super().has_permission(request, view):
             return False
-        if view.action not in view.action_map.values():
-            return True  # the method is not allowed, which the view says better
-        required = view.required_permissions[view.action]
-        wanted = required if isinstance(required, tuple) else (required,)
-        if not any(request.user.has_perm(name) for name in wanted):
-            raise PermissionDenied(f"This needs the permission {' or '.join(wanted)}.")
-        return True
+        if not _is_routed(view):
+            return True
+        user, wanted = request.user, _wanted(view)
+        if any(user.has_perm(name) for name in wanted):
+            return True
+        return any(is_granted_somewhere(user, name) for name in wanted) or _refuse(wanted)
+
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        if not (is_grantable(obj) and _is_routed(view)):
+            return True
+        wanted = _wanted(view)
+        return any(request.user.has_perm(name, obj) for name in wanted) or _refuse(wanted)
+
+
+def _is_routed(view: Any) -> bool:
+    """Where it is not, the method is not allowed, which the view says better."""
+    return view.action in view.action_map.values()
+
+
+def _wanted(view: Any) -> tuple[Permissions, ...]:
+    required = view.required_permissions[view.action]
+    return required if isinstance(required, tuple) else (required,)
+
+
+def _refuse(wanted: tuple[Permissions, ...]) -> bool:
+    raise PermissionDenied(f"This needs the permission {' or '.join(wanted)}.")

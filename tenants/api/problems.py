@@ -9,6 +9,7 @@ from common.api.problems import Problem, as_problem, field_problem
 from tenants.accounts import LinkRefused
 from tenants.counters import QuotaExceeded
 from tenants.deletion import RestoreConflict
+from tenants.ownership import LastOwner
 
 
 @as_problem.register
@@ -32,6 +33,11 @@ def _(error: RestoreConflict) -> Problem:
 @as_problem.register
 def _(error: LinkRefused) -> Problem:
     return Problem(400, str(error), kind="link-refused", title="The link is not valid")
+
+
+@as_problem.register
+def _(error: LastOwner) -> Problem:
+    return Problem(409, str(error), kind="last-owner", title="The last owner stays")
 
 
 @contextmanager

@@ -76,7 +76,8 @@ class ListMixin(mixins.ListModelMixin, mixins.RetrieveModelMixin):
 
 
 class NestedMixin(OrganizationViewSet):
-    """Rows of a parent, which the caller must see before anything else is looked at.
+    """Rows of a parent, which the caller must see before anything else is looked at, and for which
+    they must hold what the action asks, where it can be granted.
 
     `parents` is its queryset, `parent_kwarg` its id in the path, `self.parent` the row.
     """
@@ -88,6 +89,7 @@ class NestedMixin(OrganizationViewSet):
         super().initial(request, *args, **kwargs)
         parents = self.parents.visible_to(self.member)
         self.parent = get_object_or_404(parents, pk=kwargs[self.parent_kwarg])
+        self.check_object_permissions(request, self.parent)
 
 
 class SoftDeleteMixin(OrganizationViewSet):

@@ -64,7 +64,10 @@ CREATE TRIGGER {table}_audit AFTER INSERT OR UPDATE OR DELETE ON {table}
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = model._meta.db_table
-        return f"DROP TRIGGER {table}_audit ON {table};\nDROP FUNCTION public.{table}_audit()"
+        return f"DROP TRIGGER {table}_audit ON {table};\n{self.remove_remains_sql(model)}"
+
+    def remove_remains_sql(self, model: Any) -> str:
+        return f"DROP FUNCTION public.{model._meta.db_table}_audit()"
 
     def _object(self, row: str, model: Any) -> str:
         columns = [*self.columns]
@@ -131,7 +134,10 @@ CREATE TRIGGER {table}_keep BEFORE UPDATE OR DELETE ON {table}
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = model._meta.db_table
-        return f"DROP TRIGGER {table}_keep ON {table};\nDROP FUNCTION public.{table}_keep()"
+        return f"DROP TRIGGER {table}_keep ON {table};\n{self.remove_remains_sql(model)}"
+
+    def remove_remains_sql(self, model: Any) -> str:
+        return f"DROP FUNCTION public.{model._meta.db_table}_keep()"
 
     def _allowed(self, model: Any) -> str:
         if not self.once:

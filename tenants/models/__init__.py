@@ -2,7 +2,7 @@
 from tenants.models.organization import Organization, OrganizationUsage
 from tenants.models.user import User
 from tenants.models.role import Permission, Role, RolePermission, UserRole
-from tenants.models.project import Project, ProjectMember
+from tenants.models.project import Project, ProjectMember, ProjectRoleGrant, ProjectUserGrant
 from tenants.models.token import AccessToken
 from tenants.models.audit import AuditEntry, AuditSeal
 from tenants.models.attempt import AttemptCount, KnownAddress
@@ -19,6 +19,8 @@ __all__ = [
     "Permission",
     "Project",
     "ProjectMember",
+    "ProjectRoleGrant",
+    "ProjectUserGrant",
     "Role",
     "RolePermission",
     "StaffAccess",

@@ -36,7 +36,7 @@ class ControlPlaneOwned(OrganizationOwned):
         constraints = [KEY, PLATFORM_ROWS, *Entity.Meta.constraints]
 
 
-class ControlPlaneLink(models.Model):
+class OrganizationLink(models.Model):
     """A row that joins two others of one organization, and goes when the join does.
 
     It has no soft delete of its own: `objects` shows it while both ends are living.
@@ -55,8 +55,16 @@ class ControlPlaneLink(models.Model):
         abstract = True
         base_manager_name = "all_objects"
         default_manager_name = "objects"
-        constraints = [KEY, PLATFORM_ROWS]
+        constraints = [KEY, ROWS]
 
     def delete(self, using=None, keep_parents=False):
         """Delete by a statement that names the organization, which Django's own does not."""
         return type(self)._base_manager.using(using).filter(pk=self.pk).delete()
+
+
+class ControlPlaneLink(OrganizationLink):
+    """A link that platform staff administer."""
+
+    class Meta(OrganizationLink.Meta):
+        abstract = True
+        constraints = [KEY, PLATFORM_ROWS]

@@ -5,23 +5,38 @@ from django.db.models import Q
 
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet
+from tenants.grants import (
+    BY_MANAGING,
+    BY_MEMBERSHIP,
+    CHANGE,
+    EVERYTHING,
+    VIEW,
+    Grantable,
+    GrantableQuerySet,
+    granted,
+)
+from tenants.managers import LivingManager
 from tenants.models.base import ControlPlaneLink, ControlPlaneOwned
+from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
 
-class ProjectQuerySet(LivingQuerySet):
-    def visible_to(self, user):
+class ProjectQuerySet(GrantableQuerySet):
+    def reach(self, user):
         """The projects a member joined or manages; all of them for those who may see all."""
         if user.has_perm(Permissions.PROJECTS_VIEW_ALL):
-            return self
+            return EVERYTHING
         joined = ProjectMember.objects.filter(user_id=user.pk).values("project_id")
-        return self.filter(Q(pk__in=joined) | Q(manager_id=user.pk))
+        return Q(pk__in=joined) | Q(manager_id=user.pk)
+
+    def open_to(self, user):
+        """Those that a user may put something into: a grant to view one is not enough."""
+        return self.filter(self.reach(user) | granted(self.model, user, CHANGE))
 
 
-class Project(ControlPlaneOwned):
-    """A group of members; conversations happen in one."""
+class Project(Grantable, ControlPlaneOwned):
+    """A group of members; conversations happen in one. Who sees it sees what is in it."""
 
     organization = OrganizationField(related_name="projects")
     name = models.CharField(max_length=255)
@@ -39,6 +54,7 @@ class Project(ControlPlaneOwned):
 
     class Meta(ControlPlaneOwned.Meta):
         ordering = ["name", "id"]
+        default_permissions = (VIEW, CHANGE)  # what can be granted
         constraints = [
             *ControlPlaneOwned.Meta.constraints,
             Audited(
@@ -55,6 +71,13 @@ class Project(ControlPlaneOwned):
 
     def __str__(self):
         return self.name
+
+    def reasons_for_reach(self, user, access):
+        yield from access.by_role(user, Permissions.PROJECTS_VIEW_ALL)
+        if user in access.members():
+            yield BY_MEMBERSHIP, self.name
+        if user == self.manager_id:
+            yield BY_MANAGING, self.name
 
 
 class ProjectMember(ControlPlaneLink):
@@ -84,3 +107,21 @@ class ProjectMember(ControlPlaneLink):
 
     def __str__(self):
         return f"{self.user} in {self.project}"
+
+
+class ProjectUserGrant(UserGrant):
+    content_object = TenantForeignKey(Project, models.CASCADE, related_name="user_grants")
+
+    class Meta(UserGrant.Meta):
+        verbose_name = "grant to a user"
+        verbose_name_plural = "grants to users"
+        constraints = for_the_control_plane(UserGrant.Meta.constraints)
+
+
+class ProjectRoleGrant(RoleGrant):
+    content_object = TenantForeignKey(Project, models.CASCADE, related_name="role_grants")
+
+    class Meta(RoleGrant.Meta):
+        verbose_name = "grant to a role"
+        verbose_name_plural = "grants to roles"
+        constraints = for_the_control_plane(RoleGrant.Meta.constraints)

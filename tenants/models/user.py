@@ -134,6 +134,11 @@ class User(AbstractBaseUser, Entity):
         """Whether this is platform staff who act for no organization just now."""
         return self.is_platform_staff and self.staff_access is None
 
+    @property
+    def groups(self):
+        """The roles, as django-guardian calls them."""
+        return self.roles
+
     def get_full_name(self):
         return self.full_name
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.contrib.auth.models import Permission as NamedPermission
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -88,6 +89,9 @@ def make_row(model: Any, made: dict[str, Any], slug: str, /, **given: Any) -> An
 
 
 def _value(field: Any, made: dict[str, Any], slug: str) -> Any:
+    if field.related_model is NamedPermission:
+        granted = field.model._meta.get_field("content_object").related_model
+        return NamedPermission.objects.get(codename=f"view_{granted._meta.model_name}")
     if field.remote_field:
         return made[field.related_model._meta.label]
     match field:

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.django_db
 # What platform staff administer. Never conversations, messages, documents, passages.
 PLATFORM_TABLES = {
     "agents_agentconfig",
+    "agents_agentrolegrant",
+    "agents_agentusergrant",
     "agents_agentversion",
     "tenants_accesstoken",
     "tenants_auditentry",
@@ -27,6 +29,8 @@ PLATFORM_TABLES = {
     "tenants_organizationusage",
     "tenants_project",
     "tenants_projectmember",
+    "tenants_projectrolegrant",
+    "tenants_projectusergrant",
     "tenants_role",
     "tenants_rolepermission",
     "tenants_staffaccess",
@@ -60,6 +64,14 @@ GLOBAL_INDEXES = {
     "tenants_user (email)",
     "tenants_user (id)",
     "tenants_user (username)",
+}
+GRANTS = {
+    "agents_agentrolegrant",
+    "agents_agentusergrant",
+    "knowledge_documentrolegrant",
+    "knowledge_documentusergrant",
+    "tenants_projectrolegrant",
+    "tenants_projectusergrant",
 }
 ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 NARROW = {
@@ -220,7 +232,15 @@ def test_a_reference_between_organizations_tables_carries_the_organization():
         for table in TENANT_TABLES
         for definition in found.get(table, {}).values()
     }
-    assert rest == {"tenants_organization", "tenants_permission", "tenants_user"}
+    assert rest == {
+        "auth_permission",
+        "tenants_organization",
+        "tenants_permission",
+        "tenants_user",
+    }
+    # Grants, as guardian wants them.
+    named = {t for t in TENANT_TABLES if "REFERENCES auth_permission" in str(found.get(t))}
+    assert named == GRANTS
     # Platform staff have tokens, too, but no organization: a plain key stands beside the other.
     to_users = {t for t in TENANT_TABLES if "REFERENCES tenants_user" in str(found.get(t))}
     assert to_users == {"tenants_accesstoken"}

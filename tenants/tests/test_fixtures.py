@@ -11,7 +11,8 @@ from tenants.context import acting_for
 from tenants.counters import COUNTERS, actual
 from tenants.deletion import delete
 from tenants.lookup import find_by_login, find_organization
-from tenants.models import Project
+from tenants.models import Project, Role, User
+from tenants.sharing import give
 from tenants.tasks import seal_audit_trail
 from tenants.testing import as_owner, remove_everything
 
@@ -37,7 +38,10 @@ def dump(*, exclude: tuple[str, ...] = ()) -> str:
 
 def test_what_was_dumped_loads_into_an_empty_database_as_it_was(demo, tmp_path):
     with acting_for(find_organization("acme")):
-        delete(Project.objects.get(name="Proposals"))
+        proposals = Project.objects.get(name="Proposals")
+        give(row=proposals, action="change", to=User.objects.get(username="acme-member"))
+        give(row=proposals, action="view", to=Role.objects.get(name="Viewer"))
+        delete(proposals)
     with as_owner():
         before, rows = dump(), dump(exclude=TRAIL)
         remove_everything()

@@ -195,6 +195,8 @@ def test_content_is_what_members_make():
         "knowledge.ChunkEmbedding",
         "knowledge.Document",
         "knowledge.DocumentChunk",
+        "knowledge.DocumentRoleGrant",
+        "knowledge.DocumentUserGrant",
         "knowledge.Posting",
     ]
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery, Value
 from drf_spectacular.utils import (
     PolymorphicProxySerializer,
     extend_schema,
@@ -16,10 +16,12 @@ from agents.api.serializers import (
     PublicAgentSerializer,
     PublishSerializer,
     VersionSerializer,
+    VisibleAgentSerializer,
 )
 from agents.models import AgentConfig, AgentVersion
 from agents.services import publish_agent
 from tenants.api.problems import unique
+from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
     ListMixin,
@@ -27,6 +29,7 @@ from tenants.api.viewsets import (
     OrganizationViewSet,
     SoftDeleteMixin,
 )
+from tenants.grants import CHANGE
 from tenants.permissions import Permissions
 
 _SHOWN: dict[str, Any] = {
@@ -56,17 +59,18 @@ class AgentViewSet(
     }
 
     def get_queryset(self) -> Any:
+        """How an agent is told to act (`is_editable`) is shown to those who may edit it."""
         versions = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number")
-        return super().get_queryset().annotate(version=Subquery(versions.values("number")[:1]))
+        agents = super().get_queryset().annotate(version=Subquery(versions.values("number")[:1]))
+        if self.member.has_perm(Permissions.AGENTS_CHANGE):
+            return agents.annotate(is_editable=Value(True))
+        editable = AgentConfig.objects.granted_to(self.member, CHANGE)
+        return agents.annotate(is_editable=Exists(editable.filter(pk=OuterRef("pk"))))
 
     def get_serializer_class(self) -> Any:
-        """How an agent is told to act is shown to those who may edit it."""
         if self.action == "publish":
             return PublishSerializer
-        is_shown = self.action not in ("list", "retrieve") or self.member.has_perm(
-            Permissions.AGENTS_CHANGE
-        )
-        return AgentSerializer if is_shown else PublicAgentSerializer
+        return VisibleAgentSerializer if self.action in ("list", "retrieve") else AgentSerializer
 
     def perform_create(self, serializer: Any) -> None:
         self._save(serializer)
@@ -104,3 +108,10 @@ class VersionViewSet(NestedMixin, ListMixin, OrganizationViewSet):
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(agent=self.parent)
+
+
+@grants_of("agent_pk")
+class AgentGrantViewSet(GrantViewSet):
+    parents = AgentConfig.objects.all()
+    parent_kwarg = "agent_pk"
+    required_permissions = for_those_who(Permissions.AGENTS_CHANGE)

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.db.backends.postgresql import base, features, operations, schema
 
 
@@ -19,6 +21,13 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         "CONSTRAINT %(name)s REFERENCES %(to_table)s(%(to_column)s)%(deferrable)s"
     )
     sql_delete_fk = "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s"
+
+    def delete_model(self, model: Any) -> None:
+        """Remove the table, and the functions that its constraints' triggers called."""
+        super().delete_model(model)
+        for constraint in model._meta.constraints:
+            if remains := getattr(constraint, "remove_remains_sql", None):
+                self.execute(remains(model))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -17,6 +17,7 @@ from tenants.api.serializers.people import (
 )
 from tenants.api.viewsets import ChangeMixin, ListMixin, OrganizationViewSet, SoftDeleteMixin
 from tenants.models import Permission, Role, User
+from tenants.ownership import keeping_an_owner
 from tenants.permissions import Permissions
 
 
@@ -57,7 +58,10 @@ class UserViewSet(
         if person.pk == self.member.pk:
             _refuse_to_lock_out(roles is not None or changes.get("is_active") is False)
         _refuse_to_give(self.member, roles or ())
-        with unique(tenants_user_email="email", tenants_user_username="username"):
+        with (
+            keeping_an_owner(person.organization_id),
+            unique(tenants_user_email="email", tenants_user_username="username"),
+        ):
             serializer.save()
         if roles is not None:
             services.set_roles(user=person, roles=roles)
