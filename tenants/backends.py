@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import check_password, make_password
 
+from common.connections import let_go
 from tenants import lookup, throttle
 from tenants.control_plane import platform_permissions
 from tenants.models import RolePermission
@@ -24,6 +25,7 @@ class LoginBackend(BaseBackend):
             return None
         with throttle.SIGN_IN.attempt(username, request) as attempt:
             user = lookup.find_by_login(username)
+            let_go()
             if user is None or (password == DEMO_PASSWORD and not settings.CHANCERY_DEMO):
                 make_password(password)  # an unknown name takes as long as a wrong password
                 return None

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
+from common.connections import let_go
 from tenants import lookup
 from tenants.context import PLATFORM_ALIAS, acting_as
 from tenants.models.token import digest
@@ -45,7 +46,7 @@ class OrganizationMiddleware(AuthenticationMiddleware):
         if isinstance(response, Continued):
             response = response.finish()
         if response.streaming:
-            _let_connections_go()
+            let_go()
         return response
 
     def _user_of_token(self, request: Any, secret: str) -> Any:
@@ -81,10 +82,3 @@ def _acting(request: Any) -> Iterator[str | None]:
         return
     with acting_as(user, read_only=request.method in SAFE_METHODS):
         yield PLATFORM_ALIAS if user.is_platform_staff else DEFAULT_DB_ALIAS
-
-
-def _let_connections_go() -> None:
-    """A stream outlives its view: it must not keep a pooled connection while it waits."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
