@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode
 
 from common import jobs
+from common.connections import let_go
 from common.ids import uuid7
 from tenants import lookup, tasks, throttle
 from tenants.context import acting_as
@@ -47,6 +48,7 @@ def holds_password(*, user: User, password: str, request: Any) -> bool:
     Call it in no transaction that an error would roll back: the count would go with it.
     """
     with throttle.PASSWORD_CHANGE.attempt(str(user.pk), request) as attempt:
+        let_go()
         is_right = check_password(password, user.password)
         if is_right:
             attempt.succeed()

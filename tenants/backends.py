@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import check_password, make_password
 
+from common.connections import let_go
 from tenants import grants, lookup, throttle
 from tenants.audit.trail import record
 from tenants.context import acting_as, acting_as_platform, acting_for
@@ -27,6 +28,7 @@ class LoginBackend(BaseBackend):
             return None
         with throttle.SIGN_IN.attempt(username, request) as attempt:
             user = lookup.find_by_login(username)
+            let_go()
             if not _is_password_of(user, password):
                 _record_failure(user)
                 return None

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
 from common.addresses import client_address
+from common.connections import let_go
 from tenants import lookup, staff_access
 from tenants.audit.actor import Actor, acted_by
 from tenants.context import PLATFORM_ALIAS, acting_as_platform, acting_for
@@ -51,7 +52,7 @@ class OrganizationMiddleware(AuthenticationMiddleware):
         if isinstance(response, Continued):
             response = response.finish()
         if response.streaming:
-            _let_connections_go()
+            let_go()
         return response
 
     def _user_of_token(self, request: Any, secret: str) -> Any:
@@ -106,10 +107,3 @@ def _chosen_by_staff(request: Any) -> UUID | None:
     access = request.user.staff_access = staff_access.current(request.user)
     is_elsewhere = request.path_info not in settings.PLATFORM_PATHS
     return access.organization_id if access and is_elsewhere else None
-
-
-def _let_connections_go() -> None:
-    """A stream outlives its view: it must not keep a pooled connection while it waits."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()

@@ -29,6 +29,7 @@ from django.utils.crypto import salted_hmac
 
 from common.addresses import client_address
 from common.attempts import TooManyAttempts
+from common.connections import let_go
 
 KNOWN_DAYS = 180  # how long an address stays known to which its account does not return
 LONGEST_WAIT_SECONDS = 15.0  # for attempts under way
@@ -168,8 +169,7 @@ def _begin(digest: UUID, limit: int) -> None:
         may_end_well, seconds = _look(digest, limit)
         if not may_end_well or time.monotonic() > give_up_at:
             raise TooManyAttempts(max(1, seconds))
-        if not connection.in_atomic_block:
-            connection.close()  # those under way may need it
+        let_go()  # those under way need one, too
         time.sleep(LOOK_EVERY_SECONDS)
 
 
