@@ -121,7 +121,8 @@ def test_a_connection_used_by_many_answers_each_for_themselves(
     organizations, few_connections, blocks
 ):
     each = blocks // THREADS
-    ran = race(*(partial(many_blocks, organizations, seed, each) for seed in range(THREADS)))
+    threads = [partial(many_blocks, organizations, seed, each) for seed in range(THREADS)]
+    ran = race(*threads, patience=1200)
     assert not [error for error in ran if isinstance(error, Exception)]
     assert [row for found, _ in ran for row in found] == []
     assert sum(finished for _, finished in ran) == each * THREADS
