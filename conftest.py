@@ -49,11 +49,17 @@ def django_db_setup(_owner_makes_the_database, django_db_setup, django_db_blocke
     from django.test import TransactionTestCase
 
     from common.logins import APP, OWNER
-    from tenants.testing import clear_and_create_world, create_world, sign_in
+    from tenants.testing import (
+        clear_and_create_world,
+        create_world,
+        refuse_temporary_tables,
+        sign_in,
+    )
 
     # What Django would do is TRUNCATE, which the application has no right to.
     TransactionTestCase._fixture_teardown = lambda self: clear_and_create_world()  # type: ignore[attr-defined]
     with django_db_blocker.unblock():
+        refuse_temporary_tables()
         create_world()
         sign_in(APP)
         yield

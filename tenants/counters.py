@@ -157,6 +157,15 @@ def holders_of(rows: dict[Any, list[Any]], *, restored: bool = False) -> dict[Co
     return found
 
 
+def hold(holders: dict[Counter, set[Any]]) -> None:
+    """Lock the rows whose counters are about to change, before the rows that these count.
+
+    Whoever deletes a conversation begins with it; who deletes one of its messages does as well.
+    """
+    for counter, keys in holders.items():
+        _lock(counter.holder_model()._base_manager.filter(pk__in=keys))
+
+
 def recount(
     organization_id: UUID | None, holders: dict[Counter, set[Any]], *, claim: bool = False
 ) -> None:
@@ -187,8 +196,12 @@ def drift(counter: Counter, organization_id: UUID) -> Any:
 
 def _recount(holders: Any, counter: Counter) -> None:
     """Lock the holders first: the statement after that sees all that others have committed."""
-    list(holders.select_for_update().order_by("pk").values_list("pk"))
+    _lock(holders)
     holders.exclude(**{counter.field: actual(counter)}).update(**{counter.field: actual(counter)})
+
+
+def _lock(holders: Any) -> None:
+    list(holders.select_for_update().order_by("pk").values_list("pk"))
 
 
 def actual(counter: Counter) -> Coalesce:

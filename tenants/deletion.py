@@ -47,6 +47,7 @@ def delete(row: Any) -> UUID:
     with transaction.atomic(using=_alias(row)), keeping_an_owner_without(row):
         counters.queue_up(_organization_id(row), _reachable(type(row)))
         itself = type(row)._base_manager.filter(pk=row.pk)
+        counters.hold(counters.holders_of({type(row): [itself]}))
         itself.select_for_update().first()  # who is adding to the row ends first, or sees it gone
         if itself.filter(is_deleted=False).update(**state):
             _take_all_belongings(row, state)
@@ -67,7 +68,9 @@ def restore(row: Any) -> None:
     try:
         with transaction.atomic(using=_alias(row)):
             counters.queue_up(_organization_id(row), _reachable(type(row)))
-            itself = type(row)._base_manager.select_for_update().get(pk=row.pk)
+            rows = type(row)._base_manager.filter(pk=row.pk)
+            counters.hold(counters.holders_of({type(row): [rows]}, restored=True))
+            itself = rows.select_for_update().get()
             if itself.is_deleted:
                 _refuse_deleted_parent(itself)
                 _restore_all(itself, claim=True)

@@ -40,6 +40,13 @@ def sign_in(login: str) -> None:
     connection.settings_dict["USER"] = login
 
 
+def refuse_temporary_tables() -> None:
+    """Do for the database of the tests what `create_logins` does for a real one."""
+    with connection.cursor() as cursor:
+        name = connection.ops.quote_name(connection.settings_dict["NAME"])
+        cursor.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+
+
 def create_world() -> None:
     """Make the two organizations and their people. The caller connects as the owner."""
     password = _hashed_password()

@@ -162,6 +162,9 @@ class RolePermission(models.Model):
                 fields=["scope", "role", "permission"], name="tenants_rolepermission_once"
             ),
         ]
+        indexes = [
+            models.Index(fields=["organization", "role"], name="tenants_rolepermission_by_role"),
+        ]
 
     def __str__(self):
         return f"{self.role}: {self.permission}"

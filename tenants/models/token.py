@@ -61,6 +61,9 @@ class AccessToken(Entity):
             CompositeForeignKey("user", name="tenants_accesstoken_user"),
             *Entity.Meta.constraints,
         ]
+        indexes = [
+            models.Index(fields=["organization", "user"], name="tenants_accesstoken_by_user"),
+        ]
 
     def __str__(self):
         return f"{self.prefix}…"

@@ -55,6 +55,25 @@ _GENERATED = """
 """
 
 
+def primary_key(table: str) -> list[str]:
+    """The columns of a table's primary key, in their order."""
+    found = run(
+        "SELECT attname FROM pg_index, unnest(indkey) WITH ORDINALITY AS part (number, place)"
+        " JOIN pg_attribute ON attnum = number"
+        " WHERE indrelid = %(table)s::regclass AND attrelid = indrelid AND indisprimary"
+        # What a key merely covers stands behind what it consists of.
+        " AND place <= indnkeyatts ORDER BY place",
+        {"table": table},
+    )
+    return [name for (name,) in found]
+
+
+def checksum(table: str) -> str:
+    """A digest of all rows of a table, as the owner sees them."""
+    rows = sql.SQL("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t")
+    return run(rows.format(sql.Identifier(table)))[0][0]
+
+
 def _parameter(value: Any) -> Any:
     return psycopg.types.json.Jsonb(value) if isinstance(value, dict | list) else value
 
@@ -73,6 +92,7 @@ class Attempts:
             "table": sql.Identifier(table),
             "organization": sql.Identifier(organization_column(table)),
             "id": sql.Literal(organization_id),
+            "key": sql.SQL(", ").join(map(sql.Identifier, primary_key(table))),
             "columns": sql.SQL(", ").join(map(sql.Identifier, row)),
             "values": sql.SQL(", ").join(map(sql.Literal, row.values())),
         }
@@ -81,21 +101,21 @@ class Attempts:
         for statement in READING + WRITING:
             yield statement, sql.SQL(statement).format(**self.names)
 
-    def reached(self, connection: psycopg.Connection) -> dict[str, Any]:
-        """Try all of them; return those that reached something and what it was.
-
-        A refusal counts as nothing. Every attempt is undone.
-        """
-        found = {}
+    def outcomes(self, connection: psycopg.Connection, *, undo: bool = True) -> dict[str, Any]:
+        """Try all of them; return how many rows each reached, or the SQLSTATE of its error."""
+        found: dict[str, Any] = {}
         for text, statement in self.statements():
             try:
-                with connection.transaction(force_rollback=True), connection.cursor() as cursor:
-                    rows = self._reached(cursor, text, statement)
+                with connection.transaction(force_rollback=undo), connection.cursor() as cursor:
+                    found[text] = self._reached(cursor, text, statement)
             except psycopg.Error as error:
-                rows = 0 if error.sqlstate in REFUSALS else f"{error.sqlstate} {error}"
-            if rows:
-                found[text] = rows
+                found[text] = error.sqlstate
         return found
+
+    def reached(self, connection: psycopg.Connection) -> dict[str, Any]:
+        """Those that reached something, and what it was: a refusal counts as nothing."""
+        found = self.outcomes(connection)
+        return {text: rows for text, rows in found.items() if rows and rows not in REFUSALS}
 
     def _reached(self, cursor: psycopg.Cursor, text: str, statement: sql.Composed) -> Any:
         if text.startswith("COPY") and text.endswith("STDOUT"):
@@ -109,6 +129,7 @@ class Attempts:
         return len(cursor.fetchall()) if cursor.description else cursor.rowcount
 
 
+_INSERT = "INSERT INTO {table} ({columns}) VALUES ({values})"
 _MERGE = "MERGE INTO {table} t USING (VALUES (1)) v ON t.{organization} = {id} "
 
 READING = (
@@ -124,9 +145,10 @@ WRITING = (
     "UPDATE {table} SET {organization} = {id}",
     "DELETE FROM {table} WHERE {organization} = {id}",
     "DELETE FROM {table} WHERE {organization} = {id} RETURNING *",
-    "INSERT INTO {table} ({columns}) VALUES ({values})",
-    "INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING",
-    "INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING *",
+    _INSERT,
+    _INSERT + " ON CONFLICT DO NOTHING",
+    _INSERT + " ON CONFLICT DO NOTHING RETURNING *",
+    _INSERT + " ON CONFLICT ({key}) DO UPDATE SET {organization} = excluded.{organization}",
     "COPY {table} ({columns}) FROM STDIN",
     _MERGE + "WHEN MATCHED THEN UPDATE SET {organization} = t.{organization}",
     _MERGE + "WHEN MATCHED THEN DELETE",

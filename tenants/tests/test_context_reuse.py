@@ -6,13 +6,13 @@ from itertools import chain
 from random import Random
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 
 from tenants.baker_recipes import organization_recipe, user_recipe
 from tenants.context import NoOrganization, acting_for
 from tenants.models import User
 from tenants.testing import as_owner
-from tenants.tests.racing import race
+from tenants.tests.racing import pool_of_two, race
 
 THREADS = 16
 ORGANIZATIONS = 50
@@ -20,15 +20,9 @@ TOLD = "SELECT coalesce(current_setting('app.organization_id', true), '')"
 
 
 @pytest.fixture
-def pool_of_two(transactional_db):
-    """As in the web process, but smaller: a block gets what the one before left behind."""
-    options = connection.settings_dict["OPTIONS"]
-    connections.close_all()
-    options["pool"] = {"min_size": 0, "max_size": 2, "timeout": 60}
-    yield
-    connections.close_all()
-    connection.close_pool()
-    del options["pool"]
+def few_connections(transactional_db):
+    with pool_of_two():
+        yield
 
 
 @pytest.fixture
@@ -55,6 +49,14 @@ def break_a_constraint(organization):
     User.objects.create(username="no@address", email=f"{organization.pk}@a.test")
 
 
+def take_too_long(organization):
+    ask("SET LOCAL statement_timeout = '5ms'; SELECT pg_sleep(5)")
+
+
+def lose_the_connection(organization):
+    ask("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
 def roll_back(organization):
     transaction.set_rollback(True)
 
@@ -72,7 +74,16 @@ def nothing(organization):
     pass
 
 
-ENDS = [fail, break_a_constraint, roll_back, close, act_again, nothing, nothing, nothing]
+ENDS = [
+    fail,
+    break_a_constraint,
+    take_too_long,
+    lose_the_connection,
+    roll_back,
+    close,
+    act_again,
+    *[nothing] * 5,
+]
 
 
 def foreign_rows(organization):
@@ -106,15 +117,18 @@ def many_blocks(organizations, seed, blocks):
 
 
 @pytest.mark.parametrize("blocks", [480, pytest.param(10_000, marks=pytest.mark.long)])
-def test_a_connection_used_by_many_answers_each_for_themselves(organizations, pool_of_two, blocks):
+def test_a_connection_used_by_many_answers_each_for_themselves(
+    organizations, few_connections, blocks
+):
     each = blocks // THREADS
-    ran = race(*(partial(many_blocks, organizations, seed, each) for seed in range(THREADS)))
+    threads = [partial(many_blocks, organizations, seed, each) for seed in range(THREADS)]
+    ran = race(*threads, patience=1200)
     assert not [error for error in ran if isinstance(error, Exception)]
     assert [row for found, _ in ran for row in found] == []
     assert sum(finished for _, finished in ran) == each * THREADS
 
 
-def test_the_blocks_would_notice_what_the_one_before_left(organizations, pool_of_two):
+def test_the_blocks_would_notice_what_the_one_before_left(organizations, few_connections):
     """A setting that outlives its transaction is what must never be written."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET app.organization_id = '{organizations[0].pk}'")

@@ -200,6 +200,8 @@ def test_a_seat_of_who_is_deleted_meanwhile_is_not_counted(acme):
         ["tenants.Project", "knowledge.Document"],
         ["tenants.Project", "agents.Conversation"],
         ["agents.AgentConfig", "agents.Conversation"],
+        ["agents.Conversation", "agents.Message"],
+        ["tenants.User", "agents.Message", "reply"],
     ],
     ids=str,
 )

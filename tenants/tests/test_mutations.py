@@ -63,6 +63,26 @@ def test_a_policy_that_holds_nobody_is_noticed(committed, table):
         assert reached(committed, table, acting="globex")
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_row_security_that_is_switched_off_is_noticed(committed, table):
+    alter = f"ALTER TABLE {table}"
+    with changed(f"{alter} DISABLE ROW LEVEL SECURITY", f"{alter} ENABLE ROW LEVEL SECURITY"):
+        assert reached(committed, table, acting="globex")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_policy_that_is_missing_is_noticed(committed, table):
+    (kept,) = [p for p in catalogue.policies()[table] if p.name == policy(table)]
+    rows = f"USING ({kept.using}) WITH CHECK ({kept.check})"
+    before = reached(committed, table, acting="acme")
+    with changed(
+        f"DROP POLICY {kept.name} ON {table}",
+        f"CREATE POLICY {kept.name} ON {table} TO {APP} {rows}",
+    ):
+        assert reached(committed, table, acting="acme") == {}
+    assert reached(committed, table, acting="acme") == before != {}
+
+
 CHANGES = {
     f"GRANT TRUNCATE ON agents_message TO {APP}": f"REVOKE TRUNCATE ON agents_message FROM {APP}",
     f"GRANT SELECT ON agents_message TO {PLATFORM}": (

@@ -9,7 +9,7 @@ from common.logins import APP, OWNER, PLATFORM
 from tenants.context import SETTING
 from tenants.control_plane import platform_models
 from tenants.tests.rows import CANARY, tenant_models
-from tenants.tests.sql import READING, Attempts, connect, full_row, run
+from tenants.tests.sql import READING, Attempts, checksum, connect, full_row, run
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +57,26 @@ def test_no_statement_reaches_another_organizations_rows(app, committed, acmes, 
 
 def test_no_statement_reaches_a_row_before_an_organization_is_named(app, acmes):
     assert reached(app, acmes) == {}
+
+
+def test_nothing_is_changed_by_what_is_committed(app, committed, acmes):
+    before = {table: checksum(table) for table in TABLES.values()}
+    assert len(set(before.values())) == len(TABLES)
+    for named in ["", "garbage", committed["globex"]["tenants.Organization"].pk, uuid4()]:
+        name(app, named)
+        for target in acmes.values():
+            target.outcomes(app, undo=False)
+    assert {table: checksum(table) for table in TABLES.values()} == before
+
+
+def test_a_checksum_tells_when_a_row_is_changed(committed):
+    before = checksum("tenants_project")
+    with connect(APP) as connection:
+        name(connection, committed["acme"]["tenants.Organization"].pk)
+        connection.execute("UPDATE tenants_project SET is_active = NOT is_active")
+        assert checksum("tenants_project") != before
+        connection.execute("UPDATE tenants_project SET is_active = NOT is_active")
+    assert checksum("tenants_project") == before
 
 
 @pytest.mark.parametrize("label", TABLES)
@@ -107,8 +127,31 @@ def test_a_table_cannot_be_truncated(committed, login):
 FORBIDDEN = [
     "SET ROLE chancery_owner",
     "SET SESSION AUTHORIZATION chancery_owner",
+    "SET ROLE postgres",
+    "SET SESSION AUTHORIZATION DEFAULT; SET ROLE chancery_owner",
     "SET session_replication_role = replica",
+    "SET log_statement = 'none'",
+    "ALTER SYSTEM SET row_security = off",
+    "ALTER DATABASE template1 SET row_security = off",
+    "SELECT pg_reload_conf()",
     "CREATE TABLE stolen (id int)",
+    "CREATE TABLE stolen AS SELECT * FROM tenants_user",
+    "SELECT * INTO stolen FROM tenants_user",
+    "CREATE TEMPORARY TABLE stolen (id int)",
+    "CREATE TEMPORARY VIEW stolen AS SELECT * FROM tenants_user",
+    "CREATE DATABASE stolen",
+    "CREATE EVENT TRIGGER stolen ON ddl_command_start EXECUTE FUNCTION stolen()",
+    "CREATE PUBLICATION stolen FOR TABLE tenants_user",
+    "CREATE SUBSCRIPTION stolen CONNECTION 'dbname=x' PUBLICATION stolen WITH (connect = false)",
+    "CREATE TRIGGER stolen BEFORE INSERT ON tenants_user EXECUTE FUNCTION stolen()",
+    "CREATE INDEX stolen ON tenants_user (email)",
+    "CREATE SEQUENCE stolen",
+    "CREATE TYPE stolen AS (id int)",
+    "CREATE OPERATOR <<< (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)",
+    "CREATE CAST (text AS int) WITH INOUT",
+    "CREATE FUNCTION pg_temp.stolen() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "DO LANGUAGE c 'stolen'",
+    "LOAD '/tmp/stolen.so'",
     "CREATE SCHEMA stolen",
     "CREATE FUNCTION stolen() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE VIEW stolen AS SELECT * FROM tenants_user",
@@ -128,15 +171,38 @@ FORBIDDEN = [
     "ALTER POLICY tenant ON tenants_user USING (true)",
     "DROP POLICY tenant ON tenants_user",
     "DROP TABLE tenants_user",
+    "DROP SCHEMA public CASCADE",
+    "DROP OWNED BY chancery_owner",
+    "REASSIGN OWNED BY chancery_owner TO chancery_app",
+    "COMMENT ON TABLE tenants_user IS 'stolen'",
+    "CLUSTER tenants_user",
     "DROP FUNCTION tenants_find_login(text)",
     "COPY tenants_permission TO PROGRAM 'cat'",
     "COPY tenants_permission TO '/tmp/stolen'",
     "COPY django_session FROM '/etc/passwd'",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT pg_ls_dir('.')",
+    "SELECT pg_read_binary_file('/etc/passwd')",
+    "SELECT pg_stat_file('/etc/passwd')",
+    "SELECT pg_ls_logdir()",
+    "SELECT pg_ls_waldir()",
+    "SELECT pg_current_logfile()",
     "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/stolen')",
+    "SELECT * FROM pg_largeobject",
     "SELECT * FROM pg_authid",
+    "SELECT * FROM pg_shadow",
+    "SELECT * FROM pg_user_mapping",
+    "SELECT * FROM pg_hba_file_rules",
+    "SELECT * FROM pg_ident_file_mappings",
+    "SELECT * FROM pg_file_settings",
+    "SELECT * FROM pg_config",
+    "SELECT subconninfo FROM pg_subscription",
     "SELECT * FROM pg_statistic",
+    "SELECT * FROM pg_statistic_ext_data",
+    "SELECT pg_create_logical_replication_slot('stolen', 'pgoutput')",
+    "SELECT pg_switch_wal()",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
     "SELECT set_config('log_statement', 'none', false)",
     "UPDATE tenants_permission SET name = 'tenants.anything'",
     "INSERT INTO tenants_permission SELECT * FROM tenants_permission",
@@ -159,6 +225,15 @@ def test_a_login_may_not(committed, login, statement):
 
 
 @pytest.mark.parametrize("login", [APP, PLATFORM])
+def test_a_login_reaches_no_other_server_and_cannot_add_the_means_to(committed, login):
+    """Not dblink, nor a foreign table: even a trusted extension takes CREATE on the database."""
+    assert set(run("SELECT extname FROM pg_extension")) == {("plpgsql",), ("vector",)}
+    create = "SELECT has_database_privilege(%s, current_database(), 'CREATE, TEMPORARY')"
+    assert run(create, [login]) == [(False,)]
+    assert run(create, [OWNER]) == [(True,)]
+
+
+@pytest.mark.parametrize("login", [APP, PLATFORM])
 def test_row_security_cannot_be_switched_off(committed, login):
     with connect(login) as connection:
         connection.execute("SET row_security = off")
@@ -176,8 +251,16 @@ def test_the_platform_login_has_no_privilege_on_content(acmes, label):
         {"login": PLATFORM, "table": TABLES[label], "every": every, "some": some},
     ) == [(False, False)]
     with connect(PLATFORM) as connection:
-        name(connection, acmes[label].organization_id)
-        assert acmes[label].reached(connection) == {}
+        for named in ["", acmes[label].organization_id]:
+            name(connection, named)
+            assert set(acmes[label].outcomes(connection).values()) == {"42501"}
+
+
+@pytest.mark.parametrize("label", sorted(set(TABLES) - set(CONTENT)))
+def test_the_platform_login_reaches_the_control_plane_without_an_organization(acmes, label):
+    with connect(PLATFORM) as connection:
+        reached = set(acmes[label].reached(connection))
+    assert {text for text in READING if "COPY" not in text} <= reached
 
 
 @pytest.mark.parametrize("login", [APP, PLATFORM])
@@ -203,14 +286,18 @@ def test_content_is_what_members_make():
 
 def test_a_temporary_table_does_not_stand_in_for_a_real_one(committed):
     """Functions of the owner read the schema's tables, whatever their caller has made."""
-    run(f"GRANT TEMPORARY ON DATABASE {connection_name()} TO chancery_app")
-    with connect(APP) as connection:
-        connection.execute(
-            "CREATE TEMPORARY TABLE tenants_user AS SELECT * FROM tenants_find_login('staff')"
-        )
-        connection.execute("UPDATE pg_temp.tenants_user SET username = 'stolen'")
-        assert connection.execute("SELECT * FROM tenants_find_login('stolen')").fetchall() == []
-        assert connection.execute("SELECT id FROM tenants_find_login('staff')").fetchall() != []
+    database = connection_name()
+    run(f"GRANT TEMPORARY ON DATABASE {database} TO chancery_app")
+    try:
+        with connect(APP) as connection:
+            connection.execute(
+                "CREATE TEMPORARY TABLE tenants_user AS SELECT * FROM tenants_find_login('staff')"
+            )
+            connection.execute("UPDATE pg_temp.tenants_user SET username = 'stolen'")
+            assert connection.execute("SELECT * FROM tenants_find_login('stolen')").fetchall() == []
+            assert connection.execute("SELECT id FROM tenants_find_login('staff')").fetchall() != []
+    finally:
+        run(f"REVOKE TEMPORARY ON DATABASE {database} FROM chancery_app")
 
 
 def connection_name():

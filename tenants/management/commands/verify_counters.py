@@ -2,13 +2,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from tenants.context import acting_for
 from tenants.counters import COUNTERS, drift, recount_all
-from tenants.models import Organization
+from tenants.models import Organization, OrganizationUsage
 
 
 class Command(BaseCommand):
     help = (
         "Compare every counter (people, projects and bytes of an organization, members of a "
-        "project, messages of a conversation) with what it counts. Fails when one is wrong."
+        "project, messages of a conversation) with what it counts. Ends with 1 when one is wrong "
+        "and stays so."
     )
 
     def add_arguments(self, parser):
@@ -33,6 +34,11 @@ class Command(BaseCommand):
         """Report an organization's wrong counters; return how many there are."""
         wrong = 0
         with acting_for(organization):
+            if not OrganizationUsage.objects.exists():
+                wrong += 1
+                self.stdout.write(f"{organization.slug}: there is no row of what it uses")
+                if repair:
+                    OrganizationUsage.objects.create(organization=organization)
             for counter in COUNTERS:
                 for pk, says, is_ in drift(counter, organization.pk):
                     wrong += 1
