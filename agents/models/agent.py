@@ -144,6 +144,13 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
                 fields=["organization", "agent", "number"], name="agents_agentversion_number"
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["organization", "published_by"],
+                condition=Q(published_by__isnull=False),
+                name="agents_agentversion_publisher",
+            ),
+        ]
 
     def __str__(self):
         return f"{self.agent} v{self.number}"

@@ -6,7 +6,7 @@ from django.db.models import Q
 from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
-from tenants.models.base import ROWS, OrganizationOwned
+from tenants.models.base import ROWS, OrganizationOwned, deleted_rows
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
@@ -46,6 +46,7 @@ class Conversation(OrganizationOwned):
             ),
             models.Index(fields=["organization", "project"], name="agents_conversation_by_project"),
             models.Index(fields=["organization", "agent"], name="agents_conversation_by_agent"),
+            deleted_rows("agents_conversation_deleted"),
         ]
 
     def __str__(self):
@@ -127,6 +128,12 @@ class Message(OrganizationOwned):
                 condition=Q(reply_to__isnull=False),
                 name="agents_message_by_reply_to",
             ),
+            models.Index(
+                fields=["organization", "agent_version"],
+                condition=Q(agent_version__isnull=False),
+                name="agents_message_by_version",
+            ),
+            deleted_rows("agents_message_deleted"),
         ]
 
     def __str__(self):

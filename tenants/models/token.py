@@ -7,6 +7,7 @@ from django.utils import timezone
 from common.models import Entity
 from tenants.fields import OrganizationField
 from tenants.managers import AllManager, LivingManager
+from tenants.models.base import deleted_rows
 from tenants.rls import USERS, CompositeForeignKey, RowSecurity
 
 _PREFIX = "chy_"
@@ -54,6 +55,7 @@ class AccessToken(Entity):
             CompositeForeignKey("user", name="tenants_accesstoken_user"),
             *Entity.Meta.constraints,
         ]
+        indexes = [deleted_rows("tenants_accesstoken_deleted")]
 
     def __str__(self):
         return f"{self.prefix}…"
