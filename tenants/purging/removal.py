@@ -166,18 +166,18 @@ class Removal:
         """Remove those of the rows to which nothing refers any more, then their files."""
         rows = self._removable(model._base_manager.filter(pk__in=list(keys)))
         with self.transaction():
-            if self.dry_run:
-                going = list(keys)
-            else:
-                locked = rows.select_for_update(skip_locked=True, of=("self",))
-                free = set(locked.values_list("pk", flat=True))
-                going = list(free - self._referred_to(model, free))
+            going = list(keys) if self.dry_run else self._lock_free_rows(rows)
             stored = files.stored(model._base_manager.filter(pk__in=going))
-            count = len(going) if self.dry_run else self._delete(model, going)
+            count = len(going) if self.dry_run or not going else self._delete(model, going)
         self.tally.rows[model] += count
         with self.transaction():
             self.tally.kept += rows.exclude(pk__in=going).count()
         self._remove_files(stored)
+
+    def _lock_free_rows(self, rows: QuerySet) -> list[Any]:
+        locked = rows.select_for_update(skip_locked=True, of=("self",))
+        free = set(locked.values_list("pk", flat=True))
+        return list(free - self._referred_to(rows.model, free))
 
     def _referred_to(self, model: Any, keys: Collection[Any]) -> set[Any]:
         """Those of the rows, which the caller holds, that something refers to."""
