@@ -19,7 +19,7 @@ from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
 from knowledge.tasks import queue_ingestion
-from tenants import counters
+from tenants import counters, deletion
 from tenants.models import Project, User
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ def upload_document(
 ) -> Document:
     """Store a file and queue its reading, all or nothing, in the organization acted for.
 
-    Raises RefusedUpload, QuotaExceeded. The file goes when the caller's transaction is rolled back.
+    Raises RefusedUpload, QuotaExceeded, or Gone when the project has just been deleted. The file
+    goes when the caller's transaction is rolled back.
     """
     if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
         raise RefusedUpload(
@@ -66,6 +67,7 @@ def upload_document(
     _store(document, file)
     # Last of what can fail for long: others of the organization wait for this row until the commit.
     counters.claim(organization_id, "storage_bytes", document.file_size)
+    deletion.hold_parents(document)
     document.save(force_insert=True)
     queue_ingestion(organization_id, document.pk)
     return document

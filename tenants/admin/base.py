@@ -187,6 +187,7 @@ class OrganizationAdmin(UnloggedAdmin):
 
     def save_model(self, request, obj, form, change):
         if change:
+            deletion.hold_parents(obj)
             save_changes(obj, form.changed_data)
         else:
             made = self.create(request, obj, form)
@@ -197,6 +198,7 @@ class OrganizationAdmin(UnloggedAdmin):
 
     def create(self, request, obj, form):
         """Make the row and return it. Where more than a row is needed, a service does."""
+        deletion.hold_parents(obj)
         obj.save()
         return obj
 

@@ -4,8 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from tenants.counters import QuotaExceeded
+from tenants.deletion import Gone
 
-REFUSALS = (ValidationError, QuotaExceeded, IntegrityError)
+REFUSALS = (ValidationError, QuotaExceeded, IntegrityError, Gone)
 
 _QUOTAS = {
     "users": ("people", lambda amount: f"{amount}"),
@@ -26,6 +27,9 @@ def explain(refusal, taken):
         return ValidationError(
             f"The organization's quota of {name} is {limit}, and {used} is in use already."
         )
+    if isinstance(refusal, Gone):
+        message = "This has just been deleted."
+        return ValidationError({refusal.field: message} if refusal.field else message)
     if isinstance(refusal, IntegrityError):
         constraint = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
         if constraint not in taken:

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
 
-from common.api.problems import Problem, as_problem, field_problem
+from common.api.problems import NOT_FOUND, Problem, as_problem, field_problem
+from tenants.api.fields import ReferenceField
 from tenants.counters import QuotaExceeded
-from tenants.deletion import RestoreConflict
+from tenants.deletion import Gone, RestoreConflict
 
 
 @as_problem.register
@@ -26,6 +27,14 @@ def _(error: QuotaExceeded) -> Problem:
 @as_problem.register
 def _(error: RestoreConflict) -> Problem:
     return Problem(409, str(error), kind="restore-conflict", title="It cannot come back")
+
+
+@as_problem.register
+def _(error: Gone) -> Problem:
+    """As if it had been deleted before it was asked for."""
+    if error.field is None:
+        return Problem(404, NOT_FOUND)
+    return field_problem(error.field, ReferenceField.default_error_messages["does_not_exist"])
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from tenants import deletion
 from tenants.api import problems  # noqa: F401 (registers)
 from tenants.api.permissions import HoldsPermission, Required
+from tenants.belongings import parents_of
 from tenants.context import acting_for
 from tenants.models import User
 from tenants.responses import Continued
@@ -42,6 +43,15 @@ class OrganizationViewSet(GenericViewSet):
         """Only what the caller may see, where the model says what that is."""
         rows = super().get_queryset()
         return rows.visible_to(self.member) if hasattr(rows, "visible_to") else rows
+
+    def save(self, serializer: Any) -> None:
+        """Save a row that is living, into what is living: neither is deleted meanwhile."""
+        for field in parents_of(serializer.Meta.model):
+            if parent := serializer.validated_data.get(field.name):
+                deletion.hold(parent, field=field.name)
+        if serializer.instance:
+            deletion.hold_to_change(serializer.instance)
+        serializer.save()
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -116,4 +126,4 @@ class ChangeMixin(OrganizationViewSet):
         return Response(serializer.data)
 
     def perform_update(self, serializer: Any) -> None:
-        serializer.save()
+        self.save(serializer)

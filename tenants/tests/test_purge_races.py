@@ -1,17 +1,13 @@
 """Purging and restoring at the same moment: a deletion goes wholly or comes back wholly."""
 
-from contextlib import contextmanager
-from threading import Event, Thread
-
 import pytest
-from django.db import connections
 
 from tenants.context import acting_for
 from tenants.deletion import RestoreConflict, delete, restore
 from tenants.purging import purge_organization
 from tenants.testing import as_owner
 from tenants.tests.purging import left, let_time_pass, purge
-from tenants.tests.racing import race
+from tenants.tests.racing import in_another_transaction, race
 from tenants.tests.trees import GOES_WITH, living, make_tree, wrong_counters
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,36 +22,8 @@ def tree(acme):
     return tree
 
 
-@contextmanager
-def in_another_transaction(acme, verb):
-    """Do something in a transaction that is open while inside, and commits at the end."""
-    done, go_on, failed = Event(), Event(), []
-
-    def run():
-        try:
-            with acting_for(acme):
-                verb()
-                done.set()
-                assert go_on.wait(60)
-        except BaseException as error:  # noqa: BLE001 (shown below)
-            failed.append(error)
-        finally:
-            done.set()
-            connections.close_all()
-
-    thread = Thread(target=run)
-    thread.start()
-    assert done.wait(60)
-    try:
-        yield
-    finally:
-        go_on.set()
-        thread.join(60)
-        assert not failed
-
-
 def test_what_is_being_restored_is_left_alone(acme, tree):
-    with in_another_transaction(acme, lambda: restore(tree["tenants.Project"])):
+    with in_another_transaction(acting_for(acme), lambda: restore(tree["tenants.Project"])):
         assert "1 kept for now" in purge()
     with acting_for(acme):
         assert living(tree) == tree.keys()
@@ -82,7 +50,7 @@ def test_another_parent_that_comes_back_does_not_bring_what_is_being_purged(acme
             person.is_deleted = False
 
     def with_another_connection(verb):
-        with in_another_transaction(acme, verb):
+        with in_another_transaction(acting_for(acme), verb):
             pass
 
     with as_owner():

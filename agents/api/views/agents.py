@@ -87,7 +87,7 @@ class AgentViewSet(
 
     def _save(self, serializer: Any) -> None:
         with unique(agents_agentconfig_slug="slug"):
-            serializer.save()
+            self.save(serializer)
 
 
 class VersionViewSet(NestedMixin, ListMixin, OrganizationViewSet):

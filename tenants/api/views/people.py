@@ -58,7 +58,7 @@ class UserViewSet(
             _refuse_to_lock_out(roles is not None or changes.get("is_active") is False)
         _refuse_to_give(self.member, roles or ())
         with unique(tenants_user_email="email", tenants_user_username="username"):
-            serializer.save()
+            self.save(serializer)
         if roles is not None:
             services.set_roles(user=person, roles=roles)
             serializer.instance = self.get_queryset().get(pk=person.pk)
@@ -96,14 +96,14 @@ class RoleViewSet(
         permissions = serializer.validated_data.pop("permissions")
         self._refuse_to_permit(permissions)
         with unique(tenants_role_name="name"):
-            serializer.save()
+            self.save(serializer)
         services.set_permissions(role=serializer.instance, permissions=permissions)
 
     def perform_update(self, serializer: Any) -> None:
         permissions = serializer.validated_data.pop("permissions", None)
         self._refuse_to_permit(permissions or ())
         with unique(tenants_role_name="name"):
-            serializer.save()
+            self.save(serializer)
         if permissions is not None:
             services.set_permissions(role=serializer.instance, permissions=permissions)
             serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
