@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet
+from tenants.managers import AllManager, LivingManager, LivingQuerySet
 from tenants.models import Project
 from tenants.models.base import ControlPlaneOwned
 from tenants.permissions import Permissions
@@ -96,6 +96,7 @@ class AgentConfig(AgentSettings, ControlPlaneOwned):
     is_active = models.BooleanField(default=True)
 
     objects: ClassVar = LivingManager.from_queryset(AgentConfigQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(AgentConfigQuerySet)()
 
     class Meta(ControlPlaneOwned.Meta):
         verbose_name = "agent"

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
+from tenants.managers import AllManager, LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
 from tenants.models.base import ROWS, OrganizationOwned, deleted_rows
 from tenants.permissions import Permissions
@@ -31,6 +31,7 @@ class Conversation(OrganizationOwned):
     message_count = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar = LivingManager.from_queryset(ConversationQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(ConversationQuerySet)()
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["-id"]

@@ -4,7 +4,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
@@ -22,13 +21,12 @@ from knowledge.api.serializers import (
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
 from knowledge.services import reprocess_documents, upload_document
-from tenants import deletion
 from tenants.api.viewsets import (
     ChangeMixin,
     ListMixin,
     NestedMixin,
     OrganizationViewSet,
-    SoftDeleteMixin,
+    RestoreMixin,
 )
 from tenants.permissions import Permissions
 from tenants.responses import Continued
@@ -40,7 +38,7 @@ from tenants.responses import Continued
     )
 )
 class DocumentViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Documents of the whole organization and of the projects that the caller is in."""
 
@@ -86,15 +84,6 @@ class DocumentViewSet(
         document = self.get_object()
         reprocess_documents(documents=[document], by=self.member)
         return self._shown(self.get_object(), status.HTTP_202_ACCEPTED)
-
-    @extend_schema(request=None, responses=DocumentSerializer)
-    @action(detail=True, methods=["post"])
-    def restore(self, request: Any, pk: str) -> Response:
-        """Bring a deleted document back."""
-        gone = Document.all_objects.deleted().visible_to(self.member)
-        document = get_object_or_404(gone, pk=pk)
-        deletion.restore(document)
-        return self._shown(document, status.HTTP_200_OK)
 
     def _shown(self, document: Document, answer: int) -> Response:
         context = self.get_serializer_context()

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpResponseBase
 from django.utils.cache import patch_cache_control
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
+from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -41,8 +44,12 @@ class OrganizationViewSet(GenericViewSet):
 
     def get_queryset(self) -> Any:
         """Only what the caller may see, where the model says what that is."""
-        rows = super().get_queryset()
+        rows = self.rows()
         return rows.visible_to(self.member) if hasattr(rows, "visible_to") else rows
+
+    def rows(self) -> Any:
+        """What there is, before it is asked who may see it."""
+        return super().get_queryset()
 
     def save(self, serializer: Any) -> None:
         """Save a row that is living, into what is living: neither is deleted meanwhile."""
@@ -114,6 +121,26 @@ class SoftDeleteMixin(OrganizationViewSet):
 
     def perform_destroy(self, instance: Any) -> None:
         deletion.delete(instance)
+
+
+class RestoreMixin(SoftDeleteMixin):
+    """What was deleted can be brought back by those who may delete it and could see it."""
+
+    def rows(self) -> Any:
+        if self.action == "restore":
+            return self.queryset.model.all_objects.deleted()
+        return super().rows()
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Any, **kwargs: Any) -> Response:
+        """Bring back what was deleted, with all that went with it."""
+        try:
+            deletion.restore(self.get_object())
+        except ObjectDoesNotExist:  # purged at this moment
+            raise Http404
+        self.action = "retrieve"
+        return Response(self.get_serializer(self.get_object()).data)
 
 
 class ChangeMixin(OrganizationViewSet):

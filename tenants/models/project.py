@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from tenants.fields import OrganizationField, TenantForeignKey
-from tenants.managers import LivingManager, LivingQuerySet
+from tenants.managers import AllManager, LivingManager, LivingQuerySet
 from tenants.models.base import ControlPlaneLink, ControlPlaneOwned
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
@@ -35,6 +35,7 @@ class Project(ControlPlaneOwned):
     member_count = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar = LivingManager.from_queryset(ProjectQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(ProjectQuerySet)()
 
     class Meta(ControlPlaneOwned.Meta):
         ordering = ["name", "id"]

@@ -25,7 +25,7 @@ from tenants.api.viewsets import (
     ListMixin,
     NestedMixin,
     OrganizationViewSet,
-    SoftDeleteMixin,
+    RestoreMixin,
 )
 from tenants.permissions import Permissions
 
@@ -39,9 +39,10 @@ _SHOWN: dict[str, Any] = {
 @extend_schema_view(
     list=extend_schema(responses=PolymorphicProxySerializer(**_SHOWN, many=True)),
     retrieve=extend_schema(responses=PolymorphicProxySerializer(**_SHOWN)),
+    restore=extend_schema(request=None, responses=PolymorphicProxySerializer(**_SHOWN)),
 )
 class AgentViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Agents: the active, published ones that the caller can use; all for those who edit them."""
 
@@ -52,6 +53,7 @@ class AgentViewSet(
         "create": Permissions.AGENTS_ADD,
         "partial_update": Permissions.AGENTS_CHANGE,
         "destroy": Permissions.AGENTS_DELETE,
+        "restore": Permissions.AGENTS_DELETE,
         "publish": Permissions.AGENTS_CHANGE,
     }
 
@@ -63,7 +65,7 @@ class AgentViewSet(
         """How an agent is told to act is shown to those who may edit it."""
         if self.action == "publish":
             return PublishSerializer
-        is_shown = self.action not in ("list", "retrieve") or self.member.has_perm(
+        is_shown = self.action not in ("list", "retrieve", "restore") or self.member.has_perm(
             Permissions.AGENTS_CHANGE
         )
         return AgentSerializer if is_shown else PublicAgentSerializer

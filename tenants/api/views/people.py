@@ -15,13 +15,13 @@ from tenants.api.serializers.people import (
     RoleSerializer,
     UserSerializer,
 )
-from tenants.api.viewsets import ChangeMixin, ListMixin, OrganizationViewSet, SoftDeleteMixin
+from tenants.api.viewsets import ChangeMixin, ListMixin, OrganizationViewSet, RestoreMixin
 from tenants.models import Permission, Role, User
 from tenants.permissions import Permissions
 
 
 class UserViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """The people of the organization."""
 
@@ -32,6 +32,7 @@ class UserViewSet(
         "create": Permissions.USERS_ADD,
         "partial_update": Permissions.USERS_CHANGE,
         "destroy": Permissions.USERS_DELETE,
+        "restore": Permissions.USERS_DELETE,
     }
 
     def get_serializer_class(self) -> Any:
@@ -69,7 +70,7 @@ class UserViewSet(
 
 
 class RoleViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Roles: the built-in ones, which nobody here changes, and the organization's own."""
 
@@ -81,6 +82,7 @@ class RoleViewSet(
         "create": Permissions.ROLES_ADD,
         "partial_update": Permissions.ROLES_CHANGE,
         "destroy": Permissions.ROLES_DELETE,
+        "restore": Permissions.ROLES_DELETE,
     }
 
     def get_object(self) -> Role:
@@ -89,7 +91,11 @@ class RoleViewSet(
             return role
         if role.is_built_in:
             raise PermissionDenied("Built-in roles belong to the platform.")
-        _refuse_to_give(self.member, [role])
+        if self.action == "restore":
+            if not delegation.may_bring_back(self.member, role):
+                raise _beyond("roles", f"{role.name}: permits more than you may yourself.")
+        else:
+            _refuse_to_give(self.member, [role])
         return role
 
     def perform_create(self, serializer: Any) -> None:
