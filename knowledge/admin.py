@@ -9,12 +9,12 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from knowledge.models import Document, DocumentChunk
 from knowledge.services import RefusedUpload, reprocess_documents, upload_document
-from tenants.admin.base import TIMES, OrganizationAdmin, PartInline
+from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, living
 from tenants.admin.forms import OrganizationForm
 
 COLORS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
 CHOSEN = ["project", "is_searchable", "metadata"]
-FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploaded_by"]
+FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploader"]
 
 
 class UploadForm(OrganizationForm):
@@ -88,6 +88,10 @@ class DocumentAdmin(OrganizationAdmin):
     @display(description="status", ordering="processing_status", label=COLORS)
     def status(self, document):
         return document.processing_status
+
+    @admin.display(description="uploaded by")
+    def uploader(self, document):
+        return living(document.uploaded_by)
 
     @admin.display(description="size", ordering="file_size")
     def size(self, document):

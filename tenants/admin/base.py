@@ -271,6 +271,11 @@ def values(form):
     return {name: form.cleaned_data[name] for name in columns & form.cleaned_data.keys()}
 
 
+def living(row):
+    """A row that another names, or nothing once it is deleted."""
+    return None if row is None or row.is_deleted else row
+
+
 def _asks_for(list_filter):
     """The lookup or the parameter of an entry of `list_filter`."""
     first = list_filter[0] if isinstance(list_filter, tuple) else list_filter

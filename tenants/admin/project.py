@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 
-from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, values
+from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, living, values
 from tenants.models import Project, ProjectMember
 from tenants.services import add_member, create_project, remove_member
 
@@ -34,7 +34,7 @@ class MemberInline(PartInline):
 
 @admin.register(Project)
 class ProjectAdmin(OrganizationAdmin):
-    list_display = ["name", "manager", "member_count", "is_active", "created_at"]
+    list_display = ["name", "managed_by", "member_count", "is_active", "created_at"]
     list_select_related = ["manager"]
     list_filter = ["is_active"]
     search_fields = ["name"]
@@ -46,6 +46,10 @@ class ProjectAdmin(OrganizationAdmin):
         TIMES,
     ]
     inlines = [MemberInline]
+
+    @admin.display(description="manager", ordering="manager__username")
+    def managed_by(self, project):
+        return living(project.manager)
 
     def create(self, request, obj, form):
         return create_project(organization_id=obj.organization_id, by=request.user, **values(form))

@@ -95,7 +95,7 @@ class AgentViewSet(
 class VersionViewSet(NestedMixin, ListMixin, OrganizationViewSet):
     """What has been published of an agent."""
 
-    queryset = AgentVersion.objects.all()
+    queryset = AgentVersion.objects.select_related("published_by")
     serializer_class = VersionSerializer
     parents = AgentConfig.objects.all()
     parent_kwarg = "agent_pk"

@@ -23,7 +23,7 @@ class ProjectViewSet(
 ):
     """Projects: those that the caller has joined, or all for those who may see all."""
 
-    queryset = Project.objects.all()
+    queryset = Project.objects.select_related("manager")
     serializer_class = ProjectSerializer
     required_permissions = {
         "list": Permissions.PROJECTS_VIEW,
