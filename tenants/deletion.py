@@ -56,14 +56,15 @@ def delete(row: Any) -> UUID:
 
     One that was deleted before stays as it is.
     """
-    state = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": uuid7()}
+    deletion_id = uuid7()
+    state = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": deletion_id}
     with transaction.atomic(using=_alias(row)):
         counters.queue_up(organization_id_of(row), reachable(type(row)))
         itself = type(row)._base_manager.filter(pk=row.pk)
         itself.select_for_update().first()  # who is adding to the row ends first, or sees it gone
         if itself.filter(is_deleted=False).update(**state):
             take_all_belongings(row, state)
-            _then_for_the_organization(row, state["deletion_id"])
+            _then_for_the_organization(row, deletion_id)
         else:
             state = itself.values(*LIVING).get()
             if not state["is_deleted"]:

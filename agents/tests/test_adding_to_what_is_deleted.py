@@ -7,6 +7,7 @@ from agents.services import post_message, publish_agent, start_conversation
 from agents.testing import make_agent, make_project
 from knowledge.models import Document
 from knowledge.testing import upload
+from tenants.admin.testing import errors_of, filled, page, signed_in
 from tenants.api.testing import api_as
 from tenants.context import acting_as_platform, acting_for
 from tenants.deletion import Gone, delete, restore
@@ -187,3 +188,30 @@ def test_a_new_agent_is_not_put_into_a_project_that_is_being_deleted(acme, world
     assert answers[0].status_code == 400
     with acting_for(acme):
         assert not AgentConfig.all_objects.filter(slug="new").exists()
+
+
+def test_an_action_of_the_admin_upon_a_row_that_is_being_deleted_is_told(acme, world):
+    browser, answers = signed_in("acme-owner"), []
+    data = {"action": "publish", "_selected_action": [str(world["agent"].pk)]}
+
+    def publish():
+        answers.append(browser.post(page(AgentConfig, "changelist"), data, follow=True))
+
+    assert not second_of(acting_for(acme), lambda: delete(world["agent"]), publish)
+    assert "This has just been deleted. Nothing was done." in answers[0].content.decode()
+    check(acme)
+
+
+def test_a_form_of_the_admin_is_shown_again_when_its_project_is_being_deleted(acme, world):
+    with acting_for(acme):
+        other = Project.objects.create(name="Other")
+    browser, answers = signed_in("acme-owner"), []
+    address = page(AgentConfig, "change", world["agent"].pk)
+    data = filled(browser.get(address), project=str(other.pk))
+
+    def save():
+        answers.append(browser.post(address, data))
+
+    assert not second_of(acting_for(acme), lambda: delete(other), save)
+    assert errors_of(answers[0]).keys() == {"project"}
+    check(acme)

@@ -24,7 +24,7 @@ class LivingField(ReferenceField):
         return False
 
     def get_attribute(self, instance: Any) -> Any:
-        row = super().get_attribute(instance)
+        row: Any = super().get_attribute(instance)
         return None if row is None or row.is_deleted else row
 
 

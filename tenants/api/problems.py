@@ -34,7 +34,7 @@ def _(error: Gone) -> Problem:
     """As if it had been deleted before it was asked for."""
     if error.field is None:
         return Problem(404, NOT_FOUND)
-    return field_problem(error.field, ReferenceField.default_error_messages["does_not_exist"])
+    return field_problem(error.field, str(ReferenceField.default_error_messages["does_not_exist"]))
 
 
 @contextmanager

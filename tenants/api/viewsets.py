@@ -127,9 +127,8 @@ class RestoreMixin(SoftDeleteMixin):
     """What was deleted can be brought back by those who may delete it and could see it."""
 
     def rows(self) -> Any:
-        if self.action == "restore":
-            return self.queryset.model.all_objects.deleted()
-        return super().rows()
+        rows = super().rows()
+        return rows.model.all_objects.deleted() if self.action == "restore" else rows
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

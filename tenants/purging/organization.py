@@ -19,7 +19,7 @@ class WholeOrganization(Removal):
     takes_living = True
 
     def rows(self, model: Any) -> QuerySet:
-        if model is Organization:
+        if model._meta.label == "tenants.Organization":
             return model._base_manager.filter(pk=self.organization_id)
         return super().rows(model)
 

@@ -98,7 +98,7 @@ class Removal:
             due = self._due(model).filter(pk__in=keys)
             if self.dry_run:
                 return list(due.values_list("pk", flat=True))
-            locked = due.select_for_update(skip_locked=True, of=("self",))
+            locked = due.order_by().select_for_update(skip_locked=True)
             claimed = list(locked.values_list("pk", flat=True))
             self.rows(model).filter(pk__in=claimed).update(deletion_id=BEING_PURGED)
         self.tally.kept += len(keys) - len(claimed)
@@ -158,7 +158,7 @@ class Removal:
         for batch in self.batches(reference.rows(keys)):
             with self.transaction():
                 naming = reference.rows(keys).filter(pk__in=batch)
-                locked = naming.select_for_update(skip_locked=True, of=("self",), no_key=True)
+                locked = naming.order_by().select_for_update(skip_locked=True, no_key=True)
                 found = list(locked.values_list("pk", flat=True))
                 naming.filter(pk__in=found).update(**{reference.name: None})
 
@@ -175,7 +175,7 @@ class Removal:
         self._remove_files(stored)
 
     def _lock_free_rows(self, rows: QuerySet) -> list[Any]:
-        locked = rows.select_for_update(skip_locked=True, of=("self",))
+        locked = rows.order_by().select_for_update(skip_locked=True)
         free = set(locked.values_list("pk", flat=True))
         return list(free - self._referred_to(rows.model, free))
 
