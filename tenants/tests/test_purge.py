@@ -1,5 +1,5 @@
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from common.ids import uuid7
 from tenants.baker_recipes import token_recipe, user_recipe
@@ -280,4 +280,4 @@ def test_an_unknown_organization_and_a_wrong_number_are_errors(acme):
         purge(organization="nowhere")
     for text in ("-1", "many"):
         with pytest.raises(CommandError, match="number of days"):
-            purge(older_than=command.days(text))
+            call_command("purge", f"--older-than={text}")

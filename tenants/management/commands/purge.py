@@ -1,4 +1,5 @@
 import time
+from argparse import ArgumentTypeError
 
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
@@ -70,7 +71,7 @@ def days(text):
     except ValueError:
         found = -1
     if found < 0:
-        raise CommandError(f"--older-than {text}: give a number of days such as 30, or 0.")
+        raise ArgumentTypeError(f"{text} is no number of days: give one such as 30, or 0.")
     return found
 
 
