@@ -10,7 +10,7 @@ from agents.models.agent import AgentSettings
 from agents.providers import ModelUnavailable, provider_of
 from agents.runtime import events
 from agents.tasks import queue_turn
-from tenants import counters
+from tenants import counters, deletion
 from tenants.grants import is_granted
 from tenants.models import Project, User
 from tenants.permissions import Permissions
@@ -54,10 +54,11 @@ class IdempotencyConflict(Exception):
 def publish_agent(*, agent: AgentConfig, by: User, note: str = "") -> AgentVersion:
     """Copy the stored draft of an agent to its next version, which conversations run from now on.
 
-    Two who publish at once queue on the agent's row.
+    Two who publish at once queue on the agent's row. Raises Gone when it has just been deleted.
     """
     with transaction.atomic(using=router.db_for_write(AgentConfig)):
-        draft = AgentConfig.objects.select_for_update(no_key=True).get(pk=agent.pk)
+        deletion.hold_to_change(agent)
+        draft = AgentConfig.objects.get(pk=agent.pk)
         latest = AgentVersion.all_objects.filter(agent=draft).order_by("-number").first()
         return AgentVersion.objects.create(
             organization_id=draft.organization_id,
@@ -75,7 +76,8 @@ def start_conversation(
 ) -> Conversation:
     """Open a conversation with an agent in a project; InvalidConversation says what is wrong.
 
-    An agent that may be used by a grant may be used in every project that the user sees.
+    An agent that may be used by a grant may be used in every project that the user sees. Raises
+    Gone when one of them has just been deleted.
     """
     if not by.has_perm(Permissions.AGENTS_USE) and not is_granted(
         by, Permissions.AGENTS_USE, agent
@@ -89,7 +91,10 @@ def start_conversation(
     is_elsewhere = agent.project_id not in (None, project.pk)
     if is_elsewhere and not is_granted(by, Permissions.AGENTS_USE, agent):
         raise InvalidConversation("This agent belongs to another project.", "project")
-    return Conversation.objects.create(agent=agent, project=project, user=by, title=title)
+    conversation = Conversation(agent=agent, project=project, user=by, title=title)
+    deletion.hold_parents(conversation)
+    conversation.save(force_insert=True)
+    return conversation
 
 
 @transaction.atomic
@@ -99,8 +104,10 @@ def post_message(
     """Ask a question; return the pending reply, whose turn is queued in the same transaction.
 
     The same key with the same content returns the reply there is. Raises IdempotencyConflict,
-    PermissionDenied, AgentNotPublished, ModelUnavailable or TurnInProgress, having stored nothing.
+    PermissionDenied, AgentNotPublished, ModelUnavailable or TurnInProgress, having stored nothing;
+    and Gone when the conversation has just been deleted.
     """
+    deletion.hold_to_change(conversation)
     if earlier := _earlier_reply(conversation, content, idempotency_key):
         return earlier
     version = _runnable_version(conversation, by)

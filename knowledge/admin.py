@@ -14,13 +14,13 @@ from knowledge.services import (
     reprocess_documents,
     upload_document,
 )
-from tenants.admin.base import TIMES, PartInline
+from tenants.admin.base import TIMES, PartInline, living
 from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
 
 COLORS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
 CHOSEN = ["project", "is_searchable", "is_restricted", "metadata"]
-FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploaded_by"]
+FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploader"]
 
 
 class UploadForm(OrganizationForm):
@@ -100,6 +100,10 @@ class DocumentAdmin(GrantableAdmin):
     @display(description="status", ordering="processing_status", label=COLORS)
     def status(self, document):
         return document.processing_status
+
+    @admin.display(description="uploaded by")
+    def uploader(self, document):
+        return living(document.uploaded_by)
 
     @admin.display(description="size", ordering="file_size")
     def size(self, document):

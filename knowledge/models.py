@@ -20,7 +20,7 @@ from tenants.grants import (
 )
 from tenants.managers import AllManager, LivingManager, OrganizationManager
 from tenants.models import Project
-from tenants.models.base import KEY, ROWS, OrganizationOwned
+from tenants.models.base import KEY, ROWS, OrganizationOwned, deleted_rows
 from tenants.models.grant import RoleGrant, UserGrant
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
@@ -146,6 +146,12 @@ class Document(Grantable, OrganizationOwned):
             models.Index(fields=["organization", "project"], name="knowledge_document_by_project"),
             models.Index(fields=["organization", "sha256"], name="knowledge_document_by_sha256"),
             models.Index(
+                fields=["organization", "uploaded_by"],
+                condition=Q(uploaded_by__isnull=False),
+                name="knowledge_document_by_uploader",
+            ),
+            deleted_rows("knowledge_document_deleted"),
+            models.Index(
                 fields=["organization", "id"],
                 condition=Q(processing_status__in=["pending", "processing"], is_deleted=False),
                 name="knowledge_document_waiting",
@@ -211,6 +217,13 @@ class DocumentChunk(OrganizationOwned):
             models.CheckConstraint(
                 condition=Q(page=None) | Q(page__gte=1), name="knowledge_documentchunk_page"
             ),
+        ]
+        indexes = [
+            # The unique index on the living does not serve the reference of the deleted ones.
+            models.Index(
+                fields=["organization", "document"], name="knowledge_documentchunk_parent"
+            ),
+            deleted_rows("knowledge_documentchunk_gone"),
         ]
 
     def __str__(self):

@@ -107,6 +107,7 @@ SELECT visible.id, visible.filename, visible.file_type,
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
+    AND NOT chunk.is_deleted
 JOIN visible ON visible.id = chunk.document_id
 LEFT JOIN knowledge_chunkembedding embedding
     ON embedding.organization_id = %(organization)s AND embedding.chunk_id = best.chunk_id

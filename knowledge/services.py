@@ -19,7 +19,7 @@ from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
 from knowledge.tasks import queue_ingestion
-from tenants import counters
+from tenants import counters, deletion
 from tenants.grants import CHANGE
 from tenants.models import Project, User
 from tenants.sharing import give
@@ -49,7 +49,8 @@ def upload_document(
     """Store a file and queue its reading, all or nothing, in the organization acted for.
 
     A restricted one is granted to whoever uploads it, so that they do not lose it. Raises
-    RefusedUpload, QuotaExceeded. The file goes when the caller's transaction is rolled back.
+    RefusedUpload, QuotaExceeded, or Gone when the project has just been deleted. The file goes
+    when the caller's transaction is rolled back.
     """
     if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
         raise RefusedUpload(
@@ -71,6 +72,7 @@ def upload_document(
     _store(document, file)
     # Last of what can fail for long: others of the organization wait for this row until the commit.
     counters.claim(organization_id, "storage_bytes", document.file_size)
+    deletion.hold_parents(document)
     document.save(force_insert=True)
     if is_restricted:
         keep_for_its_people(document=document, by=by)

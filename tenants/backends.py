@@ -84,10 +84,11 @@ class RoleBackend(BaseBackend):
         holds = perm in self._by_roles(user_obj)
         if not _is_decided_by_row(user_obj, obj):
             return holds
-        rows = type(obj)._default_manager.filter(pk=obj.pk)
         if action := grants.action_of(type(obj), perm):
+            rows = type(obj)._default_manager.filter(pk=obj.pk)
             return rows.allowed_to(user_obj, action).exists()
-        return holds and rows.within_reach_of(user_obj).exists()
+        # Of a deleted row, too: whoever could delete it may bring it back.
+        return holds and type(obj).all_objects.filter(pk=obj.pk).within_reach_of(user_obj).exists()
 
     def has_module_perms(self, user_obj, app_label):
         return any(name.startswith(f"{app_label}.") for name in self._by_roles(user_obj))

@@ -22,6 +22,14 @@ def may_give(user, role):
     return roles_giveable_by(user).filter(pk=role.pk).exists()
 
 
+def may_bring_back(user, role):
+    """Whether a deleted role holds no permission that the user lacks."""
+    if user.is_platform_staff:
+        return True
+    held = RolePermission.all_objects.filter(role=role)
+    return not held.exclude(permission__name__in=user.get_all_permissions()).exists()
+
+
 def may_administer(user, person):
     """Whether a person holds no right that the user lacks: a new password lends them all."""
     if user.acts_as_platform:

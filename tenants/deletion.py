@@ -1,23 +1,21 @@
-"""Soft delete: what belongs to a row goes with it and comes back with it.
-
-A row belongs to another when its foreign key says CASCADE. All that goes in one deletion carries
-the same `deletion_id`.
+"""Soft delete: what belongs to a row goes with it and comes back with it (`tenants.belongings`).
 
 Platform staff's login cannot reach content. What it deletes or restores takes effect first; then
-the application does the rest, acting for the organization. The content of a deleted organization
-stays as it is: nobody can act for that one.
+the application does the rest, acting for the organization: at once, and should this process die
+before, by a job that was queued with the change. The content of a deleted organization stays as it
+is: nobody can act for that one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import Context
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, router, transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import Q
 from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
@@ -25,17 +23,34 @@ from common.ids import uuid7
 from common.models import Entity
 from tenants import counters
 from tenants.audit.actor import Actor, acted_by, current_actor
-from tenants.context import PLATFORM_ALIAS, acting_for, is_acting_as_platform
-from tenants.control_plane import platform_models
+from tenants.belongings import (
+    BEING_PURGED,
+    LIVING,
+    Rows,
+    find_belongings,
+    organization_id_of,
+    parents_of,
+    reachable,
+    restore_all,
+    settle,
+    take_all_belongings,
+)
+from tenants.context import PLATFORM_ALIAS, is_acting_as_platform
 from tenants.ownership import keeping_an_owner_without
-
-LIVING = {"is_deleted": False, "deleted_at": None, "deletion_id": None}
-
-Rows = dict[type[Entity], list[QuerySet]]  # rows of several models, by one query or more each
+from tenants.tasks import queue_settling
 
 
 class RestoreConflict(Exception):
-    """A living row has taken what the deleted one needs (a unique value), or its parent is gone."""
+    """A living row has taken what the deleted one needs (a unique value), its parent is gone, or it
+    is being removed for good. The message says what to do."""
+
+
+class Gone(Exception):
+    """What was to be changed or added to is deleted by now. `field` names the reference to it."""
+
+    def __init__(self, field: str | None = None):
+        super().__init__("This has just been deleted.")
+        self.field = field
 
 
 def delete(row: Any) -> UUID:
@@ -43,15 +58,16 @@ def delete(row: Any) -> UUID:
 
     One that was deleted before stays as it is. The last owner of an organization raises LastOwner.
     """
-    state = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": uuid7()}
+    deletion_id = uuid7()
+    state = {"is_deleted": True, "deleted_at": timezone.now(), "deletion_id": deletion_id}
     with transaction.atomic(using=_alias(row)), keeping_an_owner_without(row):
-        counters.queue_up(_organization_id(row), _reachable(type(row)))
+        counters.queue_up(organization_id_of(row), reachable(type(row)))
         itself = type(row)._base_manager.filter(pk=row.pk)
         counters.hold(counters.holders_of({type(row): [itself]}))
         itself.select_for_update().first()  # who is adding to the row ends first, or sees it gone
         if itself.filter(is_deleted=False).update(**state):
-            _take_all_belongings(row, state)
-            _then_for_the_organization(row, lambda: _take_all_belongings(row, state))
+            take_all_belongings(row, state)
+            _then_for_the_organization(row, deletion_id)
         else:
             state = itself.values(*LIVING).get()
             if not state["is_deleted"]:
@@ -67,19 +83,20 @@ def restore(row: Any) -> None:
     """
     try:
         with transaction.atomic(using=_alias(row)):
-            counters.queue_up(_organization_id(row), _reachable(type(row)))
+            counters.queue_up(organization_id_of(row), reachable(type(row)))
             rows = type(row)._base_manager.filter(pk=row.pk)
             counters.hold(counters.holders_of({type(row): [rows]}, restored=True))
             itself = rows.select_for_update().get()
             if itself.is_deleted:
-                _refuse_deleted_parent(itself)
-                _restore_all(itself, claim=True)
-                _then_for_the_organization(itself, lambda: _restore_all(itself, claim=False))
+                _refuse_what_cannot_come_back(itself)
+                restore_all(itself, itself.deletion_id, claim=True)
+                _then_for_the_organization(itself, itself.deletion_id)
     except IntegrityError as error:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
         raise RestoreConflict(
-            f"{row} cannot come back: another has its name or address by now."
+            f"{row} cannot come back: another has its name or address by now. "
+            "Rename or delete that one first."
         ) from error
     _set(row, LIVING)
 
@@ -90,7 +107,7 @@ def what_goes_with(rows: Iterable[Any]) -> Iterator[tuple[type[Entity], int]]:
     if not rows:
         return
     found: Rows = defaultdict(list)
-    _find_belongings(type(rows[0])._base_manager.filter(pk__in=[row.pk for row in rows]), found)
+    find_belongings(type(rows[0])._base_manager.filter(pk__in=[row.pk for row in rows]), found)
     for model, queries in found.items():
         either = Q()
         for query in queries:
@@ -101,116 +118,59 @@ def what_goes_with(rows: Iterable[Any]) -> Iterator[tuple[type[Entity], int]]:
         yield model, others.count()
 
 
-def _take_all_belongings(row: Any, state: dict[str, Any]) -> None:
-    """Delete what belongs to a row that was just deleted, and count anew."""
-    itself = type(row)._base_manager.filter(pk=row.pk)
-    taken: Rows = defaultdict(list, {type(row): [itself]})
-    _take_belongings(itself, state, taken)
-    counters.recount(_organization_id(row), counters.holders_of(taken))
+def hold(row: Any, *, field: str | None = None) -> None:
+    """Keep a row from being deleted until the transaction ends, or raise Gone: it is deleted.
+
+    Whoever adds to a row holds it first; several may at once. Who changes counters of the
+    organization does that before, as a deletion does.
+    """
+    alias = _alias(row)
+    living = type(row)._base_manager.using(alias).filter(pk=row.pk, is_deleted=False).values("pk")
+    sql, parameters = living.query.get_compiler(alias).as_sql()
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"{sql} FOR SHARE", parameters)
+        if cursor.fetchone() is None:
+            raise Gone(field)
 
 
-def _take_belongings(parents: QuerySet, state: dict[str, Any], taken: Rows) -> None:
-    for child, field in _belongings(parents.model):
-        children = child._base_manager.filter(**{f"{field}__in": parents.values("pk")})
-        taken_now = children.filter(is_deleted=False).update(**state)
-        gone = children.filter(deletion_id=state["deletion_id"])
-        # What went before may hold more: platform staff's login took it and reached no further.
-        if taken_now or (child is not parents.model and gone.exists()):
-            taken[child].append(gone)
-            _take_belongings(gone, state, taken)
+def hold_to_change(row: Any) -> None:
+    """The same for a row that is itself to be written: one at a time."""
+    living = type(row)._base_manager.filter(pk=row.pk, is_deleted=False)
+    if not list(living.select_for_update(no_key=True).values_list("pk")):
+        raise Gone
 
 
-def _find_belongings(parents: QuerySet, found: Rows) -> None:
-    for child, field in _belongings(parents.model):
-        children = child._base_manager.filter(
-            **{f"{field}__in": parents.values("pk")}, is_deleted=False
-        )
-        if children.exists():
-            found[child].append(children)
-            _find_belongings(children, found)
+def hold_parents(row: Any) -> None:
+    """Hold all that a row, which may not be saved yet, belongs to within its organization."""
+    for field in parents_of(type(row)):
+        key = getattr(row, field.attname)
+        if key is not None and field.related_model._meta.label != "tenants.Organization":
+            hold(field.related_model(pk=key), field=field.name)
 
 
-def _refuse_deleted_parent(row: Any) -> None:
-    for parent in _parents_of(type(row)):
+def _refuse_what_cannot_come_back(row: Any) -> None:
+    if row.deletion_id == BEING_PURGED:
+        raise RestoreConflict(f"{row} cannot come back: it is being removed for good.")
+    for parent in parents_of(type(row)):
         parents = parent.related_model._base_manager.filter(pk=getattr(row, parent.attname))
         if deleted := parents.filter(is_deleted=True).first():
             raise RestoreConflict(f"Restore {deleted} first: {row} belongs to it.")
 
 
-def _restore_all(row: Any, *, claim: bool) -> None:
-    models = _reachable(type(row))
-    while sum(_leave_to_other_deletions(model, row.deletion_id) for model in models):
-        pass  # what belongs to the rows just left goes with them
-    taken: Rows = {
-        model: [model._base_manager.filter(deletion_id=row.deletion_id)] for model in models
-    }
-    holders = counters.holders_of(taken, restored=True)
-    for model in models:
-        model._base_manager.filter(deletion_id=row.deletion_id).update(**LIVING)
-    counters.recount(_organization_id(row), holders, claim=claim)
-
-
-def _then_for_the_organization(row: Any, step: Callable[[], None]) -> None:
+def _then_for_the_organization(row: Any, deletion_id: UUID) -> None:
     """Have the application's login finish what platform staff's cannot, once that is committed."""
-    if is_acting_as_platform() and type(row)._meta.label != "tenants.Organization":
-        finish = partial(Context().run, _finish, row, step, current_actor())
-        transaction.on_commit(finish, using=PLATFORM_ALIAS)
-
-
-def _finish(row: Any, step: Callable[[], None], actor: Actor | None) -> None:
+    if not is_acting_as_platform() or row._meta.label == "tenants.Organization":
+        return
     if row.organization_id is not None:
-        with acted_by(actor), acting_for(row.organization_id):
-            counters.queue_up(row.organization_id, _reachable(type(row)))
-            step()
+        rest = (row.organization_id, type(row), row.pk, deletion_id)
+        queue_settling(*rest)
+        finish = partial(Context().run, _settle_for, current_actor(), *rest)
+        transaction.on_commit(finish, using=PLATFORM_ALIAS, robust=True)
 
 
-def _leave_to_other_deletions(model: type[Entity], deletion_id: UUID) -> int:
-    """Hand over to another deletion what has a parent in it; return how many rows that were."""
-    moved = 0
-    for field in _parents_of(model):
-        others = field.related_model._base_manager.filter(is_deleted=True)
-        others = others.exclude(deletion_id=deletion_id)
-        rows = model._base_manager.filter(
-            **{f"{field.name}__in": others.values("pk")}, deletion_id=deletion_id
-        )
-        parent = others.filter(pk=OuterRef(field.attname))
-        moved += rows.update(deletion_id=Subquery(parent.values("deletion_id")))
-    return moved
-
-
-def _reachable(model: type[Entity]) -> set[type[Entity]]:
-    """The model and all whose rows can go with one of its rows."""
-    found, waiting = {model}, [model]
-    while waiting:
-        children = {child for child, _ in _belongings(waiting.pop())} - found
-        found |= children
-        waiting += children
-    return found
-
-
-def _belongings(model: Any) -> Iterator[tuple[type[Entity], str]]:
-    """Yield (child model, name of its foreign key) for what belongs to a row of the model."""
-    within_reach = platform_models() if is_acting_as_platform() else None
-    for relation in model._meta.get_fields(include_hidden=True):
-        if (
-            relation.one_to_many
-            and relation.auto_created
-            and relation.on_delete.__name__ == "CASCADE"
-            and issubclass(relation.related_model, Entity)
-            and (within_reach is None or relation.related_model in within_reach)
-        ):
-            yield relation.related_model, relation.field.name
-
-
-def _parents_of(model: Any) -> list[Any]:
-    """The foreign keys of a model that say what its rows belong to."""
-    return [
-        field
-        for field in model._meta.fields
-        if field.many_to_one
-        and field.remote_field.on_delete.__name__ == "CASCADE"
-        and issubclass(field.related_model, Entity)
-    ]
+def _settle_for(actor: Actor | None, *rest: Any) -> None:
+    with acted_by(actor):
+        settle(*rest)
 
 
 def _set(row: Any, state: dict[str, Any]) -> None:
@@ -220,7 +180,3 @@ def _set(row: Any, state: dict[str, Any]) -> None:
 
 def _alias(row: Any) -> str:
     return router.db_for_write(type(row), instance=row)
-
-
-def _organization_id(row: Any) -> UUID | None:
-    return row.pk if row._meta.label == "tenants.Organization" else row.organization_id

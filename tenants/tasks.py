@@ -1,7 +1,10 @@
-"""Mails to people, the sweep of what sign-ins leave behind, and the sealing of the audit trail."""
+"""What is done in the background: mails to people, the rest of deletions whose process died, the
+sweep of what sign-ins leave behind, and the sealing of the audit trail."""
 
+from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import connection
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
@@ -10,6 +13,7 @@ from common import jobs
 from tenants import lookup, mails, throttle
 from tenants.audit.sealing import BATCH, seal
 from tenants.audit.triggers import PLATFORM_ID
+from tenants.belongings import settle
 from tenants.context import acting_as_platform, acting_for
 
 QUEUE = "people"
@@ -71,3 +75,20 @@ def _seal_all(organization_id: UUID) -> int:
         sealed += now
         if now < BATCH:
             return sealed
+
+
+@app.task(queue=QUEUE, retry=RetryStrategy(max_attempts=10, exponential_wait=2))
+def settle_deletion(*, organization_id: str, model: str, key: str, deletion_id: str) -> None:
+    """Bring what belongs to a row to what has become of a deletion of it."""
+    settle(UUID(organization_id), apps.get_model(model), UUID(key), UUID(deletion_id))
+
+
+def queue_settling(organization_id: UUID, model: Any, key: UUID, deletion_id: UUID) -> None:
+    """Queue the rest of a deletion or of its undoing in the transaction of the caller's change."""
+    jobs.defer(
+        settle_deletion,
+        organization_id=str(organization_id),
+        model=model._meta.label,
+        key=str(key),
+        deletion_id=str(deletion_id),
+    )

@@ -6,7 +6,7 @@ from unfold.decorators import action
 
 from agents.models import AgentConfig, AgentVersion
 from agents.services import publish_agent
-from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly
+from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly, living
 from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
 from tenants.grants import CHANGE, is_granted_somewhere
@@ -24,9 +24,17 @@ class AgentForm(OrganizationForm):
         return tools
 
 
-class VersionInline(PartInline):
+class Publisher:
+    """Mixed into an admin of versions: who published one, while they are there."""
+
+    @admin.display(description="published by", ordering="published_by__username")
+    def publisher(self, version):
+        return living(version.published_by)
+
+
+class VersionInline(Publisher, PartInline):
     model = AgentVersion
-    fields = ["number", "note", "model_name", "published_by", "created_at"]
+    fields = ["number", "note", "model_name", "publisher", "created_at"]
     readonly_fields = fields
     ordering = ["-number"]
     verbose_name_plural = "versions"
@@ -84,18 +92,19 @@ class AgentConfigAdmin(GrantableAdmin):
 
 
 @admin.register(AgentVersion)
-class AgentVersionAdmin(ReadOnly, OrganizationAdmin):
+class AgentVersionAdmin(Publisher, ReadOnly, OrganizationAdmin):
     """What was published, as it was: for those who may change the agent, as in the API."""
 
     governed_by = AgentConfig
-    list_display = ["agent", "number", "note", "published_by", "created_at"]
+    list_display = ["agent", "number", "note", "publisher", "created_at"]
     list_select_related = ["agent", "published_by"]
+    readonly_fields = ["publisher"]
     list_filter = [("agent", AutocompleteSelectFilter)]
     search_fields = ["agent__name", "note"]
     readonly_preprocess_fields = {"system_prompt": linebreaksbr}
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["agent", "number", "note", "published_by", "created_at"]}),
+        (None, {"fields": ["agent", "number", "note", "publisher", "created_at"]}),
         ("What decides an answer", {"fields": [*SETTINGS, *STRUCTURES]}),
     ]
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from agents.messages import reply_data
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
 from common.api.fields import FlagField, JSONObjectField
-from tenants.api.fields import OpenProjectField, VisibleField
+from tenants.api.fields import LivingField, OpenProjectField, VisibleField
 from tenants.models import Project
 
 MAX_TOOLS = 100
@@ -81,6 +81,8 @@ class PublishSerializer(serializers.Serializer):
 
 class VersionSerializer(serializers.ModelSerializer):
     """A published version of an agent. It never changes."""
+
+    published_by = LivingField(read_only=True)
 
     class Meta:
         model = AgentVersion

@@ -16,7 +16,7 @@ from tenants.grants import (
     GrantableQuerySet,
     granted,
 )
-from tenants.managers import LivingManager
+from tenants.managers import AllManager, LivingManager
 from tenants.models import Project
 from tenants.models.base import ControlPlaneOwned
 from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
@@ -126,6 +126,7 @@ class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
     is_active = models.BooleanField(default=True)
 
     objects: ClassVar = LivingManager.from_queryset(AgentConfigQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(AgentConfigQuerySet)()
 
     class Meta(ControlPlaneOwned.Meta):
         verbose_name = "agent"
@@ -222,6 +223,13 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
             CompositeForeignKey("published_by", name="agents_agentversion_published_by"),
             models.UniqueConstraint(
                 fields=["organization", "agent", "number"], name="agents_agentversion_number"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "published_by"],
+                condition=Q(published_by__isnull=False),
+                name="agents_agentversion_publisher",
             ),
         ]
 

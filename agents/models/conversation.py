@@ -6,9 +6,9 @@ from django.db.models import Q
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey
 from tenants.grants import is_granted, is_granted_somewhere
-from tenants.managers import LivingManager, LivingQuerySet, OrganizationManager
+from tenants.managers import AllManager, LivingManager, LivingQuerySet, OrganizationManager
 from tenants.models import Project
-from tenants.models.base import ROWS, OrganizationOwned
+from tenants.models.base import ROWS, OrganizationOwned, deleted_rows
 from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
@@ -38,6 +38,7 @@ class Conversation(OrganizationOwned):
     message_count = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar = LivingManager.from_queryset(ConversationQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(ConversationQuerySet)()
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["-id"]
@@ -59,6 +60,7 @@ class Conversation(OrganizationOwned):
             ),
             models.Index(fields=["organization", "project"], name="agents_conversation_by_project"),
             models.Index(fields=["organization", "agent"], name="agents_conversation_by_agent"),
+            deleted_rows("agents_conversation_deleted"),
         ]
 
     def __str__(self):
@@ -148,6 +150,12 @@ class Message(OrganizationOwned):
                 condition=Q(reply_to__isnull=False),
                 name="agents_message_by_reply_to",
             ),
+            models.Index(
+                fields=["organization", "agent_version"],
+                condition=Q(agent_version__isnull=False),
+                name="agents_message_by_version",
+            ),
+            deleted_rows("agents_message_deleted"),
         ]
 
     def __str__(self):

@@ -19,6 +19,7 @@ from agents.services import (
 )
 from agents.testing import ask, kept_events, make_agent, make_conversation, make_project
 from tenants.context import acting_as_platform, acting_for
+from tenants.deletion import delete
 from tenants.services import remove_member
 
 
@@ -260,6 +261,23 @@ def test_a_key_asks_once_even_twice_at_once(acme, member):
     first, second = race(post, post)
     assert first == second
     assert len(jobs()) == 1
+
+
+def test_a_key_that_a_deleted_message_has_stays_used(acting, member):
+    conversation = make_conversation(member)
+    asked = {"conversation": conversation, "content": "Hello", "by": member}
+    reply = post_message(**asked, idempotency_key="k1")
+    delete(reply.reply_to)
+    with pytest.raises(IdempotencyConflict, match="deleted message"):
+        post_message(**asked, idempotency_key="k1")
+    assert post_message(**asked, idempotency_key="k2") != reply
+
+
+def test_the_number_of_a_deleted_version_is_not_given_again(acting, member):
+    agent = make_agent(by=member)
+    delete(publish_agent(agent=agent, by=member))
+    assert agent.current_version().number == 1
+    assert publish_agent(agent=agent, by=member).number == 3
 
 
 def test_a_model_without_a_key_is_named_before_anything_is_stored(acting, member, settings):

@@ -4,7 +4,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
@@ -22,14 +21,13 @@ from knowledge.api.serializers import (
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
 from knowledge.services import keep_for_its_people, reprocess_documents, upload_document
-from tenants import deletion
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
     ListMixin,
     NestedMixin,
     OrganizationViewSet,
-    SoftDeleteMixin,
+    RestoreMixin,
 )
 from tenants.permissions import Permissions
 from tenants.responses import Continued
@@ -41,7 +39,7 @@ from tenants.responses import Continued
     )
 )
 class DocumentViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Documents of the whole organization, of the projects that the caller is in, and those granted
     to the caller. Restricted ones are only for the last, and for those who read every document."""
@@ -73,7 +71,7 @@ class DocumentViewSet(
 
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted
-        serializer.save()
+        self.save(serializer)
         if serializer.instance.is_restricted and not was_restricted:
             keep_for_its_people(document=serializer.instance, by=self.member)
 
@@ -94,15 +92,6 @@ class DocumentViewSet(
         document = self.get_object()
         reprocess_documents(documents=[document], by=self.member)
         return self._shown(self.get_object(), status.HTTP_202_ACCEPTED)
-
-    @extend_schema(request=None, responses=DocumentSerializer)
-    @action(detail=True, methods=["post"])
-    def restore(self, request: Any, pk: str) -> Response:
-        """Bring a deleted document back."""
-        gone = Document.all_objects.deleted().within_reach_of(self.member)
-        document = get_object_or_404(gone, pk=pk)
-        deletion.restore(document)
-        return self._shown(document, status.HTTP_200_OK)
 
     def _shown(self, document: Document, answer: int) -> Response:
         context = self.get_serializer_context()

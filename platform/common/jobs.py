@@ -1,11 +1,13 @@
 """Jobs: queued together with the rows they are about, and taken up again when their worker died."""
 
 import logging
+from functools import cache
 from typing import Any
 
 import psycopg
+from django.apps import apps
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import router, transaction
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -19,16 +21,20 @@ KEPT_HOURS = 24 * 7  # how long jobs that failed can be looked at; what succeede
 # What keeps the queue itself going must not wait behind all that is in it.
 MAINTENANCE_PRIORITY = 100
 
-# In a worker the app has a connection of its own; jobs belong into the transaction of their rows.
-_in_this_transaction = JobManager(DjangoConnector(alias=DEFAULT_DB_ALIAS))
+
+@cache
+def _through(alias: str) -> JobManager:
+    """In a worker the app has a connection of its own; a job belongs into its row's transaction."""
+    return JobManager(DjangoConnector(alias=alias))
 
 
 def defer(task: Any, *, queueing_lock: str | None = None, **arguments: Any) -> bool:
     """Queue a job in the caller's transaction; False when one with that lock is waiting already."""
     job = task.configure(queueing_lock=queueing_lock).job
+    alias = router.db_for_write(apps.get_model("procrastinate.ProcrastinateJob"))
     try:
-        with transaction.atomic():
-            JobDeferrer(job_manager=_in_this_transaction, job=job).defer(**arguments)
+        with transaction.atomic(using=alias):
+            JobDeferrer(job_manager=_through(alias), job=job).defer(**arguments)
     except exceptions.AlreadyEnqueued:
         return False
     return True

@@ -8,10 +8,12 @@ staff act for one organization (`tenants.staff_access`), they are of the first k
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote
 from django.db import models, router, transaction
 from django.http import Http404
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
@@ -21,6 +23,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 from tenants import deletion
 from tenants.admin.forms import OrganizationForm, StructureField
 from tenants.admin.refusals import REFUSALS, explain
+from tenants.admin.trash import TrashAdmin
 from tenants.grants import is_granted_somewhere
 
 TIMES: Any = ("Times", {"fields": [("created_at", "updated_at")]})
@@ -52,8 +55,7 @@ class UnloggedAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup, value, request):
         """Only what a filter offers: a hidden column could be guessed letter by letter."""
-        filters = self.get_list_filter(request)
-        offered = {item[0] if isinstance(item, tuple) else item for item in filters}
+        offered = {_asks_for(item) for item in self.get_list_filter(request)}
         return lookup.split("__")[0] in offered and super().lookup_allowed(lookup, value, request)
 
 
@@ -70,7 +72,7 @@ class ReadOnly:
         return False
 
 
-class OrganizationAdmin(UnloggedAdmin):
+class OrganizationAdmin(TrashAdmin, UnloggedAdmin):
     """Rows of organizations.
 
     `governed_by` is the model whose permissions count, where the row's own has none. `taken` says
@@ -197,6 +199,7 @@ class OrganizationAdmin(UnloggedAdmin):
 
     def save_model(self, request, obj, form, change):
         if change:
+            deletion.hold_parents(obj)
             save_changes(obj, form.changed_data)
         else:
             made = self.create(request, obj, form)
@@ -207,10 +210,19 @@ class OrganizationAdmin(UnloggedAdmin):
 
     def create(self, request, obj, form):
         """Make the row and return it. Where more than a row is needed, a service does."""
+        deletion.hold_parents(obj)
         obj.save()
         return obj
 
     # Deletion
+
+    def changelist_view(self, request, extra_context=None):
+        """Show the list again when an action came upon a row that has just been deleted."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except deletion.Gone as gone:
+            self.message_user(request, f"{gone} Nothing was done.", messages.ERROR)
+            return redirect(request.get_full_path())
 
     def delete_model(self, request, obj):
         deletion.delete(obj)
@@ -268,6 +280,17 @@ def values(form):
     """What a valid form says of its row's columns, without the organization."""
     columns = {field.name for field in form.instance._meta.concrete_fields} - {"organization"}
     return {name: form.cleaned_data[name] for name in columns & form.cleaned_data.keys()}
+
+
+def living(row):
+    """A row that another names, or nothing once it is deleted."""
+    return None if row is None or row.is_deleted else row
+
+
+def _asks_for(list_filter):
+    """The lookup or the parameter of an entry of `list_filter`."""
+    first = list_filter[0] if isinstance(list_filter, tuple) else list_filter
+    return getattr(first, "parameter_name", first)
 
 
 def _visible(rows, user):

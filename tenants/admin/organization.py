@@ -8,7 +8,7 @@ from tenants.permissions import Permissions
 from tenants.services import create_organization
 
 OWN_DETAILS = ["name", "description", "email", "phone", "website"]
-LIMITS = ["max_users", "max_projects", "max_storage_gb"]
+LIMITS = ["max_users", "max_projects", "max_storage_gb", "retention_days"]
 USAGE = ["users_used", "projects_used", "storage_used"]
 
 

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 
-from tenants.admin.base import TIMES, PartInline, values
+from tenants.admin.base import TIMES, PartInline, living, values
 from tenants.admin.grants import GrantableAdmin
 from tenants.models import Project, ProjectMember
 from tenants.services import add_member, create_project, remove_member
@@ -35,7 +35,7 @@ class MemberInline(PartInline):
 
 @admin.register(Project)
 class ProjectAdmin(GrantableAdmin):
-    list_display = ["name", "manager", "member_count", "is_active", "created_at"]
+    list_display = ["name", "managed_by", "member_count", "is_active", "created_at"]
     list_select_related = ["manager"]
     list_filter = ["is_active"]
     search_fields = ["name"]
@@ -47,6 +47,10 @@ class ProjectAdmin(GrantableAdmin):
         TIMES,
     ]
     inlines = [MemberInline]
+
+    @admin.display(description="manager", ordering="manager__username")
+    def managed_by(self, project):
+        return living(project.manager)
 
     def create(self, request, obj, form):
         return create_project(organization_id=obj.organization_id, by=request.user, **values(form))

@@ -4,9 +4,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from tenants.counters import QuotaExceeded
+from tenants.deletion import Gone
 from tenants.ownership import LastOwner
 
-REFUSALS = (ValidationError, QuotaExceeded, LastOwner, IntegrityError)
+REFUSALS = (ValidationError, QuotaExceeded, LastOwner, IntegrityError, Gone)
 
 _QUOTAS = {
     "users": ("people", lambda amount: f"{amount}"),
@@ -29,6 +30,9 @@ def explain(refusal, taken):
         )
     if isinstance(refusal, LastOwner):
         return ValidationError(str(refusal))
+    if isinstance(refusal, Gone):
+        message = "This has just been deleted."
+        return ValidationError({refusal.field: message} if refusal.field else message)
     if isinstance(refusal, IntegrityError):
         constraint = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
         if constraint not in taken:

@@ -7,7 +7,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from tenants.admin.base import TIMES, OrganizationAdmin, ReadOnly
 from tenants.admin.forms import OrganizationForm
-from tenants.delegation import may_give, permissions_giveable_by
+from tenants.delegation import may_bring_back, may_give, permissions_giveable_by
 from tenants.models import Permission, Role
 from tenants.permissions import Permissions
 from tenants.services import set_permissions
@@ -52,7 +52,10 @@ class RoleAdmin(OrganizationAdmin):
         return super().has_delete_permission(request, obj) and self._is_open(request, obj)
 
     def _is_open(self, request, role):
-        return role is None or (not role.is_built_in and may_give(request.user, role))
+        if role is None or role.is_built_in:
+            return role is None
+        may = may_bring_back if role.is_deleted else may_give
+        return may(request.user, role)
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)

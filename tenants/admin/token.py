@@ -27,6 +27,10 @@ class AccessTokenAdmin(ReadOnly, OrganizationAdmin):
     def has_delete_permission(self, request, obj=None):
         return request.user.has_perm(Permissions.USERS_CHANGE)
 
+    def has_trash(self, request):
+        """What was revoked stays so."""
+        return False
+
     def get_actions(self, request):
         """Revoking says better than deleting what happens."""
         actions = super().get_actions(request)

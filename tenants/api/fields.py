@@ -17,6 +17,17 @@ class ReferenceField(serializers.PrimaryKeyRelatedField):
         super().__init__(pk_field=serializers.UUIDField(), **kwargs)
 
 
+class LivingField(ReferenceField):
+    """The id of a row, null once that one is deleted. Select it with the rows of a list."""
+
+    def use_pk_only_optimization(self) -> bool:
+        return False
+
+    def get_attribute(self, instance: Any) -> Any:
+        row: Any = super().get_attribute(instance)
+        return None if row is None or row.is_deleted else row
+
+
 class VisibleField(ReferenceField):
     """The id of a row that `visible_to` shows the caller."""
 

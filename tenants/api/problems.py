@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
 
-from common.api.problems import Problem, as_problem, field_problem
+from common.api.problems import NOT_FOUND, Problem, as_problem, field_problem
 from tenants.accounts import LinkRefused
+from tenants.api.fields import ReferenceField
 from tenants.counters import QuotaExceeded
-from tenants.deletion import RestoreConflict
+from tenants.deletion import Gone, RestoreConflict
 from tenants.ownership import LastOwner
 
 
@@ -38,6 +39,14 @@ def _(error: LinkRefused) -> Problem:
 @as_problem.register
 def _(error: LastOwner) -> Problem:
     return Problem(409, str(error), kind="last-owner", title="The last owner stays")
+
+
+@as_problem.register
+def _(error: Gone) -> Problem:
+    """As if it had been deleted before it was asked for."""
+    if error.field is None:
+        return Problem(404, NOT_FOUND)
+    return field_problem(error.field, str(ReferenceField.default_error_messages["does_not_exist"]))
 
 
 @contextmanager

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpResponseBase
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
+from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -14,6 +17,7 @@ from common.api.caching import NotStored
 from tenants import deletion
 from tenants.api import problems  # noqa: F401 (registers)
 from tenants.api.permissions import HoldsPermission, Required
+from tenants.belongings import parents_of
 from tenants.context import acting_for
 from tenants.models import User
 from tenants.responses import Continued
@@ -40,8 +44,21 @@ class OrganizationViewSet(NotStored, GenericViewSet):
 
     def get_queryset(self) -> Any:
         """Only what the caller may see, where the model says what that is."""
-        rows = super().get_queryset()
+        rows = self.rows()
         return rows.visible_to(self.member) if hasattr(rows, "visible_to") else rows
+
+    def rows(self) -> Any:
+        """What there is, before it is asked who may see it."""
+        return super().get_queryset()
+
+    def save(self, serializer: Any) -> None:
+        """Save a row that is living, into what is living: neither is deleted meanwhile."""
+        for field in parents_of(serializer.Meta.model):
+            if parent := serializer.validated_data.get(field.name):
+                deletion.hold(parent, field=field.name)
+        if serializer.instance:
+            deletion.hold_to_change(serializer.instance)
+        serializer.save()
 
     def shown(self, serializer: Any, status: int) -> Response:
         """Answer with what another serializer shows than the one that read the request.
@@ -103,6 +120,25 @@ class SoftDeleteMixin(OrganizationViewSet):
         deletion.delete(instance)
 
 
+class RestoreMixin(SoftDeleteMixin):
+    """What was deleted can be brought back by those who may delete it and could see it."""
+
+    def rows(self) -> Any:
+        rows = super().rows()
+        return rows.model.all_objects.deleted() if self.action == "restore" else rows
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Any, **kwargs: Any) -> Response:
+        """Bring back what was deleted, with all that went with it."""
+        try:
+            deletion.restore(self.get_object())
+        except ObjectDoesNotExist:  # purged at this moment
+            raise Http404
+        self.action = "retrieve"
+        return Response(self.get_serializer(self.get_object()).data)
+
+
 class ChangeMixin(OrganizationViewSet):
     """PATCH answers with the row as it is now."""
 
@@ -113,4 +149,4 @@ class ChangeMixin(OrganizationViewSet):
         return Response(serializer.data)
 
     def perform_update(self, serializer: Any) -> None:
-        serializer.save()
+        self.save(serializer)

@@ -1,3 +1,4 @@
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -34,6 +35,13 @@ class Organization(Entity):
     max_users = models.PositiveIntegerField(default=50)
     max_projects = models.PositiveIntegerField(default=10)
     max_storage_gb = models.PositiveIntegerField("storage limit (GB)", default=100)
+    retention_days = models.PositiveIntegerField(
+        "days that deleted rows are kept",
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1)],
+        help_text="Until then they can be restored; `manage.py purge` removes them after.",
+    )
     is_active = models.BooleanField(default=True)
 
     objects = LivingOrganizationManager()
@@ -63,6 +71,7 @@ class Organization(Entity):
                     "max_users",
                     "max_projects",
                     "max_storage_gb",
+                    "retention_days",
                     "is_active",
                 ),
                 title="name",
@@ -72,6 +81,11 @@ class Organization(Entity):
                 fields=["slug"],
                 condition=Q(is_deleted=False),
                 name="tenants_organization_slug",
+            ),
+            models.CheckConstraint(
+                condition=Q(retention_days__gte=1),
+                name="tenants_organization_retention",
+                violation_error_message="What was deleted is kept for a day at least.",
             ),
         ]
 

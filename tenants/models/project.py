@@ -15,7 +15,7 @@ from tenants.grants import (
     GrantableQuerySet,
     granted,
 )
-from tenants.managers import LivingManager
+from tenants.managers import AllManager, LivingManager
 from tenants.models.base import ControlPlaneLink, ControlPlaneOwned
 from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
 from tenants.permissions import Permissions
@@ -51,6 +51,7 @@ class Project(Grantable, ControlPlaneOwned):
     member_count = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar = LivingManager.from_queryset(ProjectQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(ProjectQuerySet)()
 
     class Meta(ControlPlaneOwned.Meta):
         ordering = ["name", "id"]

@@ -8,6 +8,7 @@ from common.models import Entity
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField
 from tenants.managers import AllManager, LivingManager
+from tenants.models.base import deleted_rows
 from tenants.rls import USERS, CompositeForeignKey, RowSecurity
 
 _PREFIX = "chy_"
@@ -63,6 +64,7 @@ class AccessToken(Entity):
         ]
         indexes = [
             models.Index(fields=["organization", "user"], name="tenants_accesstoken_by_user"),
+            deleted_rows("tenants_accesstoken_deleted"),
         ]
 
     def __str__(self):

@@ -8,7 +8,7 @@ from tenants.models import Organization, User, UserRole
 from tenants.services import create_project
 
 both_logins = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
-LIMITS = {"max_users": "5", "max_projects": "2", "max_storage_gb": "1"}
+LIMITS = {"max_users": "5", "max_projects": "2", "max_storage_gb": "1", "retention_days": "30"}
 
 
 @both_logins

@@ -19,6 +19,7 @@ def test_everybody_sees_the_organization_and_its_quotas(people, acme):
         counters.claim(acme.pk, "storage_bytes", 1000)
     body = api_as(people["acme-viewer"]).get(ORGANIZATION).json()
     assert (body["id"], body["slug"]) == (str(acme.pk), "acme")
+    assert body["retention_days"] == 30
     assert body["quotas"] == {
         "users": {"used": 4, "limit": 50},
         "projects": {"used": 1, "limit": 10},
@@ -39,7 +40,9 @@ def test_nobody_else_does(people):
         problem(api_as(people[f"acme-{role}"]).patch(ORGANIZATION, {"name": "Mine"}), 403)
 
 
-@pytest.mark.parametrize("field", ["id", "slug", "max_users", "is_active", "quotas", "is_deleted"])
+@pytest.mark.parametrize(
+    "field", ["id", "slug", "max_users", "is_active", "quotas", "is_deleted", "retention_days"]
+)
 def test_what_is_the_platforms_cannot_be_written(people, acme, field):
     client = api_as(people["acme-owner"])
     before = client.get(ORGANIZATION).json()

@@ -225,6 +225,7 @@ def test_an_organization_sees_what_platform_staff_changed_of_it(acme, people):
         "max_users": 7,
         "max_projects": 10,
         "max_storage_gb": 100,
+        "retention_days": 30,
         "is_active": "on",
     }
     assert staff.post(page, form).status_code == 302

@@ -88,6 +88,9 @@ def test_the_checks_that_only_the_owner_can_break():
         name = "tenants_organization_deletion"
         assert breaks(name, lambda: organization.update(is_deleted=True))
         assert not breaks(name, lambda: organization.update(**GONE))
+        name = "tenants_organization_retention"
+        assert breaks(name, lambda: organization.update(retention_days=0))
+        assert not breaks(name, lambda: organization.update(retention_days=1))
         staff = User.objects.filter(username="staff")
         name = "tenants_user_platform_staff"
         assert breaks(name, lambda: staff.update(is_superuser=False))
@@ -104,7 +107,11 @@ def test_an_access_has_a_reason_and_an_end(acme, name, wrong, right):
 
 
 def test_every_check_is_tried():
-    elsewhere = {"tenants_organization_deletion", "tenants_auditseal_whole"}
+    elsewhere = {
+        "tenants_auditseal_whole",
+        "tenants_organization_deletion",
+        "tenants_organization_retention",
+    }
     tried = {check[0] for check in [*CHECKS, *ACCESS_CHECKS]} | elsewhere
     assert tried == declared("tenants", models.CheckConstraint).keys()
 

@@ -27,7 +27,7 @@ from tenants.api.viewsets import (
     ListMixin,
     NestedMixin,
     OrganizationViewSet,
-    SoftDeleteMixin,
+    RestoreMixin,
 )
 from tenants.grants import CHANGE
 from tenants.permissions import Permissions
@@ -42,9 +42,10 @@ _SHOWN: dict[str, Any] = {
 @extend_schema_view(
     list=extend_schema(responses=PolymorphicProxySerializer(**_SHOWN, many=True)),
     retrieve=extend_schema(responses=PolymorphicProxySerializer(**_SHOWN)),
+    restore=extend_schema(request=None, responses=PolymorphicProxySerializer(**_SHOWN)),
 )
 class AgentViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Agents: the active, published ones that the caller can use; all for those who edit them."""
 
@@ -55,6 +56,7 @@ class AgentViewSet(
         "create": Permissions.AGENTS_ADD,
         "partial_update": Permissions.AGENTS_CHANGE,
         "destroy": Permissions.AGENTS_DELETE,
+        "restore": Permissions.AGENTS_DELETE,
         "publish": Permissions.AGENTS_CHANGE,
     }
 
@@ -70,7 +72,8 @@ class AgentViewSet(
     def get_serializer_class(self) -> Any:
         if self.action == "publish":
             return PublishSerializer
-        return VisibleAgentSerializer if self.action in ("list", "retrieve") else AgentSerializer
+        is_shown = self.action in ("list", "retrieve", "restore")
+        return VisibleAgentSerializer if is_shown else AgentSerializer
 
     def perform_create(self, serializer: Any) -> None:
         self._save(serializer)
@@ -91,13 +94,13 @@ class AgentViewSet(
 
     def _save(self, serializer: Any) -> None:
         with unique(agents_agentconfig_slug="slug"):
-            serializer.save()
+            self.save(serializer)
 
 
 class VersionViewSet(NestedMixin, ListMixin, OrganizationViewSet):
     """What has been published of an agent."""
 
-    queryset = AgentVersion.objects.all()
+    queryset = AgentVersion.objects.select_related("published_by")
     serializer_class = VersionSerializer
     parents = AgentConfig.objects.all()
     parent_kwarg = "agent_pk"

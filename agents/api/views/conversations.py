@@ -29,7 +29,7 @@ from tenants.api.viewsets import (
     ListMixin,
     NestedMixin,
     OrganizationViewSet,
-    SoftDeleteMixin,
+    RestoreMixin,
 )
 from tenants.permissions import Permissions
 from tenants.sign_in import SignIn
@@ -40,7 +40,7 @@ _STREAM = EventStreamRenderer.media_type
 
 
 class ConversationViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """The caller's conversations; those with the permission read other people's, too."""
 
@@ -51,6 +51,7 @@ class ConversationViewSet(
         "create": Permissions.AGENTS_USE,
         "partial_update": Permissions.AGENTS_USE,
         "destroy": Permissions.AGENTS_USE,
+        "restore": Permissions.AGENTS_USE,
     }
 
     def get_object(self) -> Conversation:

@@ -35,10 +35,11 @@ class OrganizationSerializer(serializers.ModelSerializer):
             "phone",
             "website",
             "quotas",
+            "retention_days",
             "created_at",
             "updated_at",
         ]
-        read_only_fields = ["slug"]
+        read_only_fields = ["slug", "retention_days"]
 
     @extend_schema_field(QuotasSerializer)
     def get_quotas(self, organization: Organization) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 from rest_framework import serializers
 
 from common.api.fields import FlagField
-from tenants.api.fields import ReferenceField
+from tenants.api.fields import LivingField, ReferenceField
 from tenants.models import Project, ProjectMember, User
 
 
 class ProjectSerializer(serializers.ModelSerializer):
-    manager = ReferenceField(queryset=User.objects.all(), allow_null=True, required=False)
+    manager = LivingField(queryset=User.objects.all(), allow_null=True, required=False)
 
     is_active = FlagField(default=True)
 

@@ -15,14 +15,14 @@ from tenants.api.serializers.people import (
     RoleSerializer,
     UserSerializer,
 )
-from tenants.api.viewsets import ChangeMixin, ListMixin, OrganizationViewSet, SoftDeleteMixin
+from tenants.api.viewsets import ChangeMixin, ListMixin, OrganizationViewSet, RestoreMixin
 from tenants.models import Permission, Role, User
 from tenants.ownership import keeping_an_owner
 from tenants.permissions import Permissions
 
 
 class UserViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """The people of the organization."""
 
@@ -33,6 +33,7 @@ class UserViewSet(
         "create": Permissions.USERS_ADD,
         "partial_update": Permissions.USERS_CHANGE,
         "destroy": Permissions.USERS_DELETE,
+        "restore": Permissions.USERS_DELETE,
     }
 
     def get_serializer_class(self) -> Any:
@@ -62,7 +63,7 @@ class UserViewSet(
             keeping_an_owner(person.organization_id),
             unique(tenants_user_email="email", tenants_user_username="username"),
         ):
-            serializer.save()
+            self.save(serializer)
         if roles is not None:
             services.set_roles(user=person, roles=roles)
             serializer.instance = self.get_queryset().get(pk=person.pk)
@@ -73,7 +74,7 @@ class UserViewSet(
 
 
 class RoleViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Roles: the built-in ones, which nobody here changes, and the organization's own."""
 
@@ -85,6 +86,7 @@ class RoleViewSet(
         "create": Permissions.ROLES_ADD,
         "partial_update": Permissions.ROLES_CHANGE,
         "destroy": Permissions.ROLES_DELETE,
+        "restore": Permissions.ROLES_DELETE,
     }
 
     def get_object(self) -> Role:
@@ -93,21 +95,25 @@ class RoleViewSet(
             return role
         if role.is_built_in:
             raise PermissionDenied("Built-in roles belong to the platform.")
-        _refuse_to_give(self.member, [role])
+        if self.action == "restore":
+            if not delegation.may_bring_back(self.member, role):
+                raise _beyond("roles", f"{role.name}: permits more than you may yourself.")
+        else:
+            _refuse_to_give(self.member, [role])
         return role
 
     def perform_create(self, serializer: Any) -> None:
         permissions = serializer.validated_data.pop("permissions")
         self._refuse_to_permit(permissions)
         with unique(tenants_role_name="name"):
-            serializer.save()
+            self.save(serializer)
         services.set_permissions(role=serializer.instance, permissions=permissions)
 
     def perform_update(self, serializer: Any) -> None:
         permissions = serializer.validated_data.pop("permissions", None)
         self._refuse_to_permit(permissions or ())
         with unique(tenants_role_name="name"):
-            serializer.save()
+            self.save(serializer)
         if permissions is not None:
             services.set_permissions(role=serializer.instance, permissions=permissions)
             serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)

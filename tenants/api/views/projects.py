@@ -11,6 +11,7 @@ from tenants.api.viewsets import (
     ListMixin,
     NestedMixin,
     OrganizationViewSet,
+    RestoreMixin,
     SoftDeleteMixin,
 )
 from tenants.models import Project, ProjectMember
@@ -18,11 +19,11 @@ from tenants.permissions import Permissions
 
 
 class ProjectViewSet(
-    ListMixin, mixins.CreateModelMixin, ChangeMixin, SoftDeleteMixin, OrganizationViewSet
+    ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
 ):
     """Projects: those that the caller has joined, or all for those who may see all."""
 
-    queryset = Project.objects.all()
+    queryset = Project.objects.select_related("manager")
     serializer_class = ProjectSerializer
     required_permissions = {
         "list": Permissions.PROJECTS_VIEW,
@@ -30,6 +31,7 @@ class ProjectViewSet(
         "create": Permissions.PROJECTS_ADD,
         "partial_update": Permissions.PROJECTS_CHANGE,
         "destroy": Permissions.PROJECTS_DELETE,
+        "restore": Permissions.PROJECTS_DELETE,
     }
 
     def perform_create(self, serializer: Any) -> None:
