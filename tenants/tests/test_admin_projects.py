@@ -3,7 +3,7 @@
 import pytest
 
 from tenants.admin.testing import errors_of, filled, page, signed_in
-from tenants.context import acting_for
+from tenants.context import acting_as_platform, acting_for
 from tenants.models import OrganizationUsage, Project, ProjectMember, User, UserRole
 from tenants.services import add_member, create_project
 
@@ -47,6 +47,19 @@ def test_an_owner_makes_a_project_and_is_in_it(acme):
         assert (project.organization_id, project.manager) == (acme.pk, manager)
     assert members_of(project) == {"acme-owner"}
     assert use_of(acme) == 1
+
+
+@both_logins
+def test_nobody_of_the_platform_manages_a_project(acme):
+    """They belong to no organization, which is not to belong to every one."""
+    client = signed_in("staff")
+    with acting_as_platform():
+        staff = User.objects.get(username="staff")
+    data = {"name": "Rocket", "organization": str(acme.pk), "is_active": "on", **NO_MEMBERS}
+    refused = client.post(page(Project, "add"), data | {"manager": str(staff.pk)})
+    assert errors_of(refused) == {"manager": ["This belongs to another organization."]}
+    own = person("manager", acme)
+    assert client.post(page(Project, "add"), data | {"manager": str(own.pk)}).status_code == 302
 
 
 def test_a_project_is_made_with_members(acme):
