@@ -8,7 +8,9 @@ control plane has; they choose the organization of a new row, and never change i
 from typing import Any
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote
+from django.core.exceptions import BadRequest, ValidationError
 from django.db import models
 from django.http import Http404
 from django.urls import reverse
@@ -18,7 +20,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from tenants import deletion
-from tenants.admin.forms import OrganizationForm, StructureField
+from tenants.admin.forms import OrganizationForm, RowField, StructureField
 from tenants.admin.refusals import REFUSALS, explain
 
 TIMES: Any = ("Times", {"fields": [("created_at", "updated_at")]})
@@ -43,6 +45,14 @@ class UnloggedAdmin(ModelAdmin):
 
     def history_view(self, request, object_id, extra_context=None):
         raise Http404("There is no such history.")
+
+    def response_action(self, request, queryset):
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError as error:
+            raise BadRequest("What was selected is no row.") from error
+        return super().response_action(request, queryset)
 
     def choice_label(self, request, obj):
         """What an autocomplete field calls the row."""
@@ -164,6 +174,7 @@ class OrganizationAdmin(UnloggedAdmin):
         if not request.user.is_platform_staff:
             rows = db_field.related_model._default_manager.all()
             kwargs.setdefault("queryset", _visible(rows, request.user))
+        kwargs.setdefault("form_class", RowField)
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "organization":
             field.required = True  # where it may be null, null is the platform
@@ -232,6 +243,10 @@ class PartInline(TabularInline):
     extra = 0
     can_delete = False
     hide_title = True
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        kwargs.setdefault("form_class", RowField)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request, obj=None):
         return self.admin_site.get_model_admin(self.parent_model).has_view_permission(request, obj)

@@ -50,6 +50,17 @@ class OrganizationForm(forms.ModelForm):
             self.add_error(name if name in self.fields else None, messages)
 
 
+class RowField(forms.ModelChoiceField):
+    """A choice of a row. What is no id is shown again as nothing: the widget asks the database."""
+
+    def bound_data(self, data, initial):
+        try:
+            self.queryset.model._meta.pk.to_python(data)
+        except ValidationError:
+            return None
+        return data
+
+
 class StructureField(forms.JSONField):
     """JSON of one kind, `dict` or `list`; left empty it is an empty one."""
 

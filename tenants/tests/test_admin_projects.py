@@ -171,3 +171,18 @@ def test_who_sees_their_own_projects_only_lists_and_chooses_only_them(acme):
     assert client.get(page(Project, "change", others.pk)).status_code == 302
     assert client.get(page(Project, "change", mine.pk)).status_code == 200
     assert client.post(page(Project, "change", mine.pk), {"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("text", ["no id", "\x00", "1"])
+def test_what_is_no_id_is_refused(acme, text):
+    client = signed_in("acme-owner")
+    data = {"name": "Rocket", **NO_MEMBERS, "memberships-TOTAL_FORMS": "1"}
+    own = str(person("member", acme).pk)
+    for field in ("manager", "memberships-0-user"):
+        refused = client.post(page(Project, "add"), data | {"memberships-0-user": own, field: text})
+        assert refused.status_code == 200
+    selected = {"action": "delete_selected", "post": "yes", "_selected_action": text}
+    assert client.post(page(Project, "changelist"), selected).status_code == 400
+    assert use_of(acme) == 0
+    good = data | {"manager": own, "memberships-0-user": own}
+    assert client.post(page(Project, "add"), good).status_code == 302
