@@ -96,7 +96,8 @@ class Ledger:
 
     def _name(self, key: Key, row: dict[str, Any], column: str = "") -> str:
         organization = row.get("organization_id", row["id"] if key[0] == "Organization" else None)
-        prefix = self.names.get(str(organization), "platform:")
+        is_new = organization is not None and str(organization) not in self.names
+        prefix = "" if is_new else self.names.get(str(organization), "platform:")
         return prefix + key[0] + (f".{field_name(key[0], column)}" if column else "")
 
     def _plain(self, column: str, value: Any) -> str:

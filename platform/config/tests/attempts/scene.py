@@ -15,12 +15,12 @@ from agents.testing import make_agent
 from common.models import Entity
 from config.tests.attempts.facts import Ledger
 from knowledge.baker_recipes import document as document_recipe
-from tenants import deletion
+from tenants import counters, deletion
 from tenants.api.testing import token_of
 from tenants.baker_recipes import role_recipe
 from tenants.context import acting_for
 from tenants.lookup import find_by_login
-from tenants.models import Permission, Role, User
+from tenants.models import AccessToken, Permission, Role, User
 from tenants.permissions import Permissions
 from tenants.services import (
     add_member,
@@ -59,7 +59,11 @@ class Actor:
         return client
 
     def browser(self) -> Any:
-        return self.session or Client(raise_request_exception=False)
+        """A new one each time: some requests change the session, which is undone with the rest."""
+        client = Client(raise_request_exception=False)
+        if self.session:
+            client.cookies.load(self.session.cookies.output(header=""))
+        return client
 
 
 @dataclass(eq=False)
@@ -93,8 +97,8 @@ class Scene:
     def targets(self, model: Any, actor: str) -> list[str]:
         """The rows at which an actor aims: for who may do most, one of each kind."""
         names = self.names(model, actor)
-        if actor == "foreigner":
-            names = [name for name in names if name != "other"]
+        if actor in ("foreigner", "staff"):
+            names = [name for name in names if name != "other"]  # theirs as well
         if model._meta.label == "tenants.User" and actor in ("owner", "staff", "manager"):
             names = [name for name in names if name not in ("own", "peer", "viewer")]
         return names
@@ -113,6 +117,7 @@ def make_scene() -> Scene:
         _people(scene)
         _content(scene)
         _actors(scene)
+        counters.recount_all(acme.pk)
     scene.actors["foreigner"] = _signed_in("foreigner", find_by_login("globex-owner"))
     scene.actors["staff"] = _signed_in("staff", find_by_login("staff"))
     scene.actors["anonymous"] = Actor("anonymous")
@@ -195,6 +200,10 @@ def _actors(scene: Scene) -> None:
             project=scene.rows["tenants.Project"]["joined"],
         )
         scene.actors[name] = _signed_in(name, user)
+        token = AccessToken.objects.filter(user=user).get()
+        scene.personal["tenants.AccessToken", "mine", name] = token
+        if name == "boss":
+            scene.rows["tenants.AccessToken"]["boss"] = token
 
 
 def _signed_in(name: str, user: Any) -> Actor:
