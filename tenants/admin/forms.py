@@ -54,8 +54,9 @@ class RowField(forms.ModelChoiceField):
     """A choice of a row. What is no id is shown again as nothing: the widget asks the database."""
 
     def bound_data(self, data, initial):
+        rows: Any = self.queryset
         try:
-            self.queryset.model._meta.pk.to_python(data)
+            rows.model._meta.pk.to_python(data)
         except ValidationError:
             return None
         return data
