@@ -2,6 +2,7 @@
 
 import pytest
 
+from agents.api.serializers import ConversationSerializer
 from config.tests.escalation import admin, api
 from config.tests.escalation.allowed_admin import ALLOWED_IN_ADMIN
 from config.tests.escalation.allowed_api import ALLOWED_OVER_API
@@ -11,7 +12,6 @@ from tenants.admin import token as token_admin
 from tenants.admin import user as user_admin
 from tenants.admin.base import OrganizationAdmin
 from tenants.api.permissions import HoldsPermission, IsMember
-from tenants.api.serializers.projects import ProjectSerializer
 from tenants.api.views import people
 from tenants.models import AccessToken, Project, User
 
@@ -47,7 +47,7 @@ OVER_API = {
         lambda self, permissions: None,
     ),
     "viewer": ("POST projects/", HoldsPermission, "has_permission", IsMember.has_permission),
-    "manager": ("PATCH projects/", ProjectSerializer.Meta, "read_only_fields", []),
+    "member": ("PATCH conversations/", ConversationSerializer.Meta, "read_only_fields", []),
 }
 
 
