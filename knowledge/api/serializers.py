@@ -7,7 +7,7 @@ from common.api.fields import FlagField, JSONObjectField
 from common.api.parsers import too_large
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import MAX_QUERY_CHARACTERS, Mode
-from tenants.api.fields import OpenProjectField, VisibleField
+from tenants.api.fields import IdField, OpenProjectField, VisibleField
 from tenants.models import Project
 
 MAX_FILTER_ITEMS = 1000
@@ -81,9 +81,7 @@ class ChunkSerializer(serializers.ModelSerializer):
 class SearchFilterSerializer(serializers.Serializer):
     """What a document must be like for its passages to be found."""
 
-    document = serializers.ListField(
-        child=serializers.UUIDField(), required=False, max_length=MAX_FILTER_ITEMS
-    )
+    document = serializers.ListField(child=IdField(), required=False, max_length=MAX_FILTER_ITEMS)
     file_type = serializers.ListField(
         child=serializers.CharField(max_length=50), required=False, max_length=MAX_FILTER_ITEMS
     )

@@ -83,6 +83,7 @@ def test_a_filter_narrows_what_is_found(people, vacation, asked, hits):
         ({"mode": "best"}, "mode"),
         ({"project": "x"}, "project"),
         ({"filter": {"document": ["x"]}}, "filter.document.0"),
+        ({"filter": {"document": [1]}}, "filter.document.0"),
         ({"filter": {"created_after": "x"}}, "filter.created_after"),
         ({"filter": {"metadata": "x"}}, "filter.metadata"),
         ({"filter": "x"}, "filter"),

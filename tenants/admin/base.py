@@ -10,7 +10,9 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote
+from django.core.exceptions import BadRequest, ValidationError
 from django.db import models, router, transaction
 from django.http import Http404
 from django.shortcuts import redirect
@@ -21,7 +23,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from tenants import deletion
-from tenants.admin.forms import OrganizationForm, StructureField
+from tenants.admin.forms import OrganizationForm, RowField, StructureField
 from tenants.admin.refusals import REFUSALS, explain
 from tenants.admin.trash import TrashAdmin
 from tenants.grants import is_granted_somewhere
@@ -48,6 +50,14 @@ class UnloggedAdmin(ModelAdmin):
 
     def history_view(self, request, object_id, extra_context=None):
         raise Http404("There is no such history.")
+
+    def response_action(self, request, queryset):
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError as error:
+            raise BadRequest("What was selected is no row.") from error
+        return super().response_action(request, queryset)
 
     def choice_label(self, request, obj):
         """What an autocomplete field calls the row."""
@@ -176,6 +186,7 @@ class OrganizationAdmin(TrashAdmin, UnloggedAdmin):
         if not request.user.acts_as_platform:
             rows = db_field.related_model._default_manager.all()
             kwargs.setdefault("queryset", _choosable(rows, request.user))
+        kwargs.setdefault("form_class", RowField)
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "organization":
             field.required = True  # where it may be null, null is the platform
@@ -255,6 +266,10 @@ class PartInline(TabularInline):
     extra = 0
     can_delete = False
     hide_title = True
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        kwargs.setdefault("form_class", RowField)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request, obj=None):
         return self.admin_site.get_model_admin(self.parent_model).has_view_permission(request, obj)

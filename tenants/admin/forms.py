@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
+from tenants.fields import TenantForeignKey
+
 
 class OrganizationForm(forms.ModelForm):
     """A form for a row of an organization.
@@ -43,11 +45,29 @@ class OrganizationForm(forms.ModelForm):
             return False  # that is the error to mend first
         own = chosen.pk if chosen else self.instance.organization_id
         rows = value if isinstance(self.fields[name], forms.ModelMultipleChoiceField) else [value]
-        return any(getattr(row, "organization_id", None) not in (None, own) for row in rows)
+        fitting = {own} if self._is_within_one(name) else {own, None}
+        return any(getattr(row, "organization_id", None) not in fitting for row in rows if row)
+
+    def _is_within_one(self, name):
+        """Whether what the field names must be the organization's own, and not the platform's."""
+        relations = (field for field in self.instance._meta.fields if field.name == name)
+        return isinstance(next(relations, None), TenantForeignKey)
 
     def _report(self, refusal):
         for name, messages in getattr(refusal, "error_dict", {NON_FIELD_ERRORS: refusal}).items():
             self.add_error(name if name in self.fields else None, messages)
+
+
+class RowField(forms.ModelChoiceField):
+    """A choice of a row. What is no id is shown again as nothing: the widget asks the database."""
+
+    def bound_data(self, data, initial):
+        rows: Any = self.queryset
+        try:
+            rows.model._meta.pk.to_python(data)
+        except ValidationError:
+            return None
+        return data
 
 
 class StructureField(forms.JSONField):

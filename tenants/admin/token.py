@@ -1,7 +1,9 @@
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 
 from tenants import deletion
 from tenants.admin.base import OrganizationAdmin, ReadOnly
+from tenants.delegation import may_administer
 from tenants.models import AccessToken, User
 from tenants.permissions import Permissions
 
@@ -25,7 +27,10 @@ class AccessTokenAdmin(ReadOnly, OrganizationAdmin):
         return request.user.has_perm(Permissions.USERS_CHANGE)
 
     def has_delete_permission(self, request, obj=None):
-        return request.user.has_perm(Permissions.USERS_CHANGE)
+        """Whoever may do more than oneself is beyond one's reach, and so are their tokens."""
+        if not request.user.has_perm(Permissions.USERS_CHANGE):
+            return False
+        return obj is None or may_administer(request.user, obj.user)
 
     def has_trash(self, request):
         """What was revoked stays so."""
@@ -39,6 +44,8 @@ class AccessTokenAdmin(ReadOnly, OrganizationAdmin):
 
     @admin.action(description="Revoke", permissions=["delete"])
     def revoke(self, request, queryset):
+        if not all(self.has_delete_permission(request, token) for token in queryset):
+            raise PermissionDenied
         for token in queryset:
             deletion.delete(token)
         self.message_user(request, f"Revoked {len(queryset)} tokens.")

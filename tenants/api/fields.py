@@ -3,9 +3,35 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.relations import MANY_RELATION_KWARGS
 
 
-class ReferenceField(serializers.PrimaryKeyRelatedField):
+class IdField(serializers.UUIDField):
+    """An id, as text: any number would make one, too."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class ListOfRows(serializers.ManyRelatedField):
+    """Several references, in a list: the names in an object would pass for one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        return super().to_internal_value(data)
+
+
+class _Reference(serializers.RelatedField):
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> ListOfRows:
+        options = {name: kwargs[name] for name in MANY_RELATION_KWARGS if name in kwargs}
+        return ListOfRows(child_relation=cls(*args, **kwargs), **options)
+
+
+class ReferenceField(_Reference, serializers.PrimaryKeyRelatedField):
     """The id of another row of the organization."""
 
     default_error_messages = {
@@ -14,7 +40,7 @@ class ReferenceField(serializers.PrimaryKeyRelatedField):
     }
 
     def __init__(self, **kwargs: Any):
-        super().__init__(pk_field=serializers.UUIDField(), **kwargs)
+        super().__init__(pk_field=IdField(), **kwargs)
 
 
 class LivingField(ReferenceField):
@@ -42,3 +68,12 @@ class OpenProjectField(ReferenceField):
     def get_queryset(self) -> Any:
         projects: Any = super().get_queryset()
         return projects.open_to(self.context["request"].user)
+
+
+class NameField(_Reference, serializers.SlugRelatedField):
+    """The name of a row that is everybody's."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or "\x00" in data:  # PostgreSQL has no character zero
+            self.fail("invalid")
+        return super().to_internal_value(data)

@@ -3,7 +3,7 @@
 import pytest
 
 from tenants.admin.testing import errors_of, filled, page, signed_in
-from tenants.context import acting_for
+from tenants.context import acting_as_platform, acting_for
 from tenants.models import OrganizationUsage, Project, ProjectMember, User, UserRole
 from tenants.services import add_member, create_project
 
@@ -47,6 +47,19 @@ def test_an_owner_makes_a_project_and_is_in_it(acme):
         assert (project.organization_id, project.manager) == (acme.pk, manager)
     assert members_of(project) == {"acme-owner"}
     assert use_of(acme) == 1
+
+
+@both_logins
+def test_nobody_of_the_platform_manages_a_project(acme):
+    """They belong to no organization, which is not to belong to every one."""
+    client = signed_in("staff")
+    with acting_as_platform():
+        staff = User.objects.get(username="staff")
+    data = {"name": "Rocket", "organization": str(acme.pk), "is_active": "on", **NO_MEMBERS}
+    refused = client.post(page(Project, "add"), data | {"manager": str(staff.pk)})
+    assert errors_of(refused) == {"manager": ["This belongs to another organization."]}
+    own = person("manager", acme)
+    assert client.post(page(Project, "add"), data | {"manager": str(own.pk)}).status_code == 302
 
 
 def test_a_project_is_made_with_members(acme):
@@ -158,3 +171,18 @@ def test_who_sees_their_own_projects_only_lists_and_chooses_only_them(acme):
     assert client.get(page(Project, "change", others.pk)).status_code == 302
     assert client.get(page(Project, "change", mine.pk)).status_code == 200
     assert client.post(page(Project, "change", mine.pk), {"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("text", ["no id", "\x00", "1"])
+def test_what_is_no_id_is_refused(acme, text):
+    client = signed_in("acme-owner")
+    data = {"name": "Rocket", **NO_MEMBERS, "memberships-TOTAL_FORMS": "1"}
+    own = str(person("member", acme).pk)
+    for field in ("manager", "memberships-0-user"):
+        refused = client.post(page(Project, "add"), data | {"memberships-0-user": own, field: text})
+        assert refused.status_code == 200
+    selected = {"action": "delete_selected", "post": "yes", "_selected_action": text}
+    assert client.post(page(Project, "changelist"), selected).status_code == 400
+    assert use_of(acme) == 0
+    good = data | {"manager": own, "memberships-0-user": own}
+    assert client.post(page(Project, "add"), good).status_code == 302

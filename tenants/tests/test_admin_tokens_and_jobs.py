@@ -7,8 +7,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tenants.admin.testing import page, signed_in
 from tenants.context import acting_for
-from tenants.models import AccessToken, User
+from tenants.models import AccessToken, Permission, Role, User
 from tenants.models.token import digest
+from tenants.permissions import Permissions
+from tenants.services import set_permissions, set_roles
 
 both_logins = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 
@@ -47,6 +49,25 @@ def test_tokens_are_revoked(acme, username):
     admin.post(page(AccessToken, "delete", other.pk), {"post": "yes"})
     with acting_for(acme):
         assert AccessToken.all_objects.get(pk=other.pk).is_deleted
+
+
+def test_tokens_of_who_may_do_more_are_beyond_reach(acme):
+    token, _ = issue(acme)  # of a member, who may read documents
+    with acting_for(acme):
+        person = User.objects.get(username="acme-viewer")
+        role = Role.objects.create(name="People")
+        rights = Permission.objects.filter(name=Permissions.USERS_CHANGE)
+        set_permissions(role=role, permissions=list(rights))
+        set_roles(user=person, roles=[role])
+        User.objects.filter(pk=person.pk).update(is_staff=True)
+        own, _ = AccessToken.objects.issue(user=person, lifetime=timedelta(days=1))
+    client = signed_in("acme-viewer")
+    revoked = {"action": "revoke", "_selected_action": [token.pk, own.pk]}
+    assert client.post(page(AccessToken, "changelist"), revoked).status_code == 403
+    assert client.post(page(AccessToken, "delete", token.pk), {"post": "yes"}).status_code == 403
+    client.post(page(AccessToken, "changelist"), revoked | {"_selected_action": [own.pk]})
+    with acting_for(acme):
+        assert list(AccessToken.objects.all()) == [token]
 
 
 @both_logins

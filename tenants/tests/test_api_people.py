@@ -196,6 +196,18 @@ def test_a_permission_that_there_is_not_is_refused(owner):
     assert "permissions" in {field.partition(".")[0] for field in fields_at_fault(answer)}
 
 
+@pytest.mark.parametrize(
+    "permissions", [["\x00"], [Permissions.DOCUMENTS_VIEW + "\x00"], {}, {Permissions.USERS_ADD: 1}]
+)
+def test_what_is_no_list_of_names_is_refused(owner, permissions):
+    for answer in (
+        owner.post(ROLES, {"name": "Auditor", "permissions": permissions}),
+        owner.post(USERS, new_person(roles=permissions)),
+    ):
+        assert fields_at_fault(answer) & {"permissions", "roles"}
+    assert owner.post(ROLES, {"name": "Auditor", "permissions": []}).status_code == 201
+
+
 def test_built_in_roles_are_nobodys_to_change(owner, acme):
     with acting_for(acme):
         path = f"{ROLES}{built_in('Viewer').pk}/"

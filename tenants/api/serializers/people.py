@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from common.api.fields import FlagField
-from tenants.api.fields import ReferenceField
+from tenants.api.fields import NameField, ReferenceField
 from tenants.models import Permission, Role, User
 
 
@@ -72,9 +72,7 @@ class NewUserSerializer(UserSerializer):
 class RoleSerializer(serializers.ModelSerializer):
     """A role and the names of what it permits. Built-in ones are the platform's."""
 
-    permissions = serializers.SlugRelatedField(
-        slug_field="name", many=True, queryset=Permission.objects.all()
-    )
+    permissions = NameField(slug_field="name", many=True, queryset=Permission.objects.all())
     is_built_in = serializers.BooleanField(read_only=True)
 
     class Meta:

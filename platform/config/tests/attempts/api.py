@@ -1,0 +1,123 @@
+"""Every way to write over the API, found by walking its routes, and how to send along it."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+PREFIX = "/api/v1/"
+FORM = "application/x-www-form-urlencoded"
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass
+class Way:
+    """A method of a route. `serializer` reads the body; None where no body is read."""
+
+    method: str
+    path: str
+    view: Any
+    serializer: Any
+    encodings: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As the tables call it: "PATCH users/{pk}/"."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def model(self) -> Any:
+        """The model whose rows the route serves."""
+        queryset = getattr(self.view, "queryset", None)
+        return None if queryset is None else queryset.model
+
+    def parameters(self) -> dict[str, tuple[Any, str]]:
+        """By the name in the path: the model, and its field that is looked up."""
+        found = {}
+        for name in _PARAMETER.findall(self.path):
+            if name == getattr(self.view, "parent_kwarg", None):
+                found[name] = self.view.parents.model, "pk"
+            else:
+                assert name == (self.view.lookup_url_kwarg or self.view.lookup_field), (
+                    f"{self.name}: nobody knows what {{{name}}} stands for."
+                )
+                found[name] = self.model, self.view.lookup_field
+        return found
+
+    def url(self, ids: dict[str, Any]) -> str:
+        return PREFIX + _PARAMETER.sub(lambda match: str(ids[match[1]]), self.path)
+
+
+def ways(user: Any, methods: tuple[str, ...] = ("POST", "PUT", "PATCH")) -> list[Way]:
+    """Those of the routes, with the serializers that this user is given."""
+    generator = SchemaGenerator()
+    generator._initialise_endpoints()
+    found = []
+    for path, _, method, callback in generator.endpoints:
+        if method in methods:
+            view = generator.create_view(callback, method)
+            view.request = Request(APIRequestFactory().generic(method, path))
+            view.request.user = user
+            view.schema.method, view.schema.path = method, path
+            found.append(_way(method, path.removeprefix(PREFIX), view))
+    return found
+
+
+def _way(method: str, path: str, view: Any) -> Way:
+    if method == "DELETE":
+        return Way(method, path, view, None, ("json",))
+    serializer, encodings = view.schema.get_request_serializer(), ("json", "multipart", "form")
+    if isinstance(serializer, dict):
+        (media_type,) = serializer
+        assert media_type == "multipart/form-data", f"{method} {path}: what is a {media_type}?"
+        serializer, encodings = serializer[media_type], ("multipart",)
+    if isinstance(serializer, type):
+        serializer = serializer(context={"request": view.request, "view": view})
+    return Way(method, path, view, serializer, encodings)
+
+
+def send(client: Any, method: str, url: str, body: Any, encoding: str = "json") -> Any:
+    if encoding == "json":
+        return client.generic(method, url, json.dumps(body), content_type="application/json")
+    pairs = _flat(body)
+    if encoding == "form":
+        from django.utils.http import urlencode
+
+        return client.generic(method, url, urlencode(pairs, doseq=True), content_type=FORM)
+    return getattr(client, method.lower())(url, pairs, format="multipart")
+
+
+def _flat(body: dict[str, Any], prefix: str = "", *, is_nested: bool = False) -> dict[str, Any]:
+    """A body as a form says it: `filter.document`, lists by repetition, structures as text."""
+    found: dict[str, Any] = {}
+    for name, value in body.items():
+        name = prefix + name
+        if isinstance(value, dict) and name == "filter":
+            found |= _flat(value, f"{name}.", is_nested=True)
+        elif isinstance(value, dict):
+            found[name] = json.dumps(value)
+        elif isinstance(value, bool):
+            found[name] = str(value).lower()
+        elif isinstance(value, list):
+            found[name] = [_text(inner) for inner in value]
+        else:
+            found[name] = "" if value is None else value
+    return found
+
+
+def _text(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list | bool) or value is None else value
+
+
+def fields_of(serializer: Any) -> dict[str, Any]:
+    """The fields that a client may send, by name."""
+    return {
+        name: field
+        for name, field in (serializer.fields if serializer else {}).items()
+        if not field.read_only and not isinstance(field, serializers.HiddenField)
+    }

@@ -1,0 +1,3 @@
+from config.tests.attempts.fixtures import _django_db_helper, scene
+
+__all__ = ["_django_db_helper", "scene"]

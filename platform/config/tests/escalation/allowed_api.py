@@ -1,0 +1,128 @@
+"""Who may write what over the API. What is not here is nobody's.
+
+Rows are called as in `attempts.scene`: "own" is Acme's, "other" Globex's; "boss" an owner, "peer"
+somebody of the role "people" (who adds and changes people), "nobody" of no role. Of roles, "viewer"
+and "owner" are built in; "people", "roles" (who changes roles), "wide" and "empty" are Acme's.
+"""
+
+from config.tests.escalation.judging import Rule
+
+_AGENT = (
+    "name; slug; description; agent_type; model_name; is_active; system_prompt; temperature;"
+    "max_tokens; tools; metadata; project:own; project:joined"
+)
+_PERSON = "email; username; full_name"
+_EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
+
+ALLOWED_OVER_API = [
+    # People: of no more rights than one's own; nobody gives more than they hold
+    Rule("owner", "POST users/", "", f"does>+User; {_PERSON}; is_active; password"),
+    Rule("owner", "POST users/", "", "roles:own; roles:owner; roles:viewer; roles:people"),
+    Rule("owner", "POST users/", "", "roles:roles; roles:wide; roles:empty"),
+    Rule("owner", "PATCH users/{pk}/", "self boss nobody", _PERSON),
+    Rule(
+        "owner",
+        "PATCH users/{pk}/",
+        "boss nobody",
+        "is_active; roles:none; roles:own; roles:owner; roles:viewer; roles:people; roles:roles;"
+        "roles:wide; roles:empty",
+    ),
+    Rule("owner", "DELETE users/{pk}/", "boss nobody", "does>~User"),
+    Rule("people", "POST users/", "", f"does>+User; {_PERSON}; is_active; password"),
+    Rule("people", "POST users/", "", "roles:people; roles:empty"),
+    Rule("people", "PATCH users/{pk}/", "self peer nobody", _PERSON),
+    Rule(
+        "people",
+        "PATCH users/{pk}/",
+        "peer nobody",
+        "is_active; roles:none; roles:people; roles:empty",
+    ),
+    # Roles: Acme's own; "roles" those that hold nothing which they lack
+    Rule("owner", "POST roles/", "", "does>+Role; name; description"),
+    Rule("owner", "POST roles/", "", "permissions:users; permissions:roles; permissions:all"),
+    Rule(
+        "owner",
+        "PATCH roles/{pk}/",
+        "own people roles wide empty",
+        "name; description; permissions:none; permissions:users; permissions:roles;permissions:all",
+    ),
+    Rule("owner", "DELETE roles/{pk}/", "own people roles wide empty", "does>~Role"),
+    Rule("roles", "PATCH roles/{pk}/", "roles empty", "name; description"),
+    Rule("roles", "PATCH roles/{pk}/", "roles", "permissions:none"),
+    Rule("roles", "PATCH roles/{pk}/", "empty", "permissions:roles"),
+    # The organization: its own details, never its limits
+    Rule("owner", "PATCH organization/", "", "name; description; email; phone; website"),
+    # Projects
+    Rule("owner manager", "POST projects/", "", "does>+Project +ProjectMember; name; description"),
+    Rule("owner manager", "POST projects/", "", f"is_active; {_EVERYBODY}"),
+    Rule(
+        "owner manager",
+        "PATCH projects/{pk}/",
+        "own joined",
+        f"name; description; is_active; {_EVERYBODY}",
+    ),
+    Rule("owner manager", "DELETE projects/{pk}/", "own joined", "does>~Project"),
+    Rule(
+        "owner manager",
+        "POST projects/{project_pk}/members/",
+        "own joined",
+        "does>+ProjectMember; user:peer; user:nobody; user:self>+ProjectMember;"
+        "user:boss>+ProjectMember; user:viewer>+ProjectMember; user:peer>+ProjectMember;"
+        "user:nobody>+ProjectMember",
+    ),
+    Rule(
+        "owner manager",
+        "DELETE projects/{project_pk}/members/{user_id}/",
+        "self viewer",
+        "does>-ProjectMember",
+    ),
+    # Agents
+    Rule("owner manager", "POST agents/", "", f"does>+AgentConfig; {_AGENT}"),
+    Rule(
+        "owner manager",
+        "PATCH agents/{pk}/",
+        "own shared joined unjoined",
+        f"{_AGENT}; project:none",
+    ),
+    Rule("owner manager", "DELETE agents/{pk}/", "own shared joined unjoined", "does>~AgentConfig"),
+    Rule(
+        "owner manager",
+        "POST agents/{pk}/publish/",
+        "own shared joined unjoined",
+        "does>+AgentVersion; note>+AgentVersion.note",
+    ),
+    # Documents
+    Rule(
+        "owner manager member",
+        "POST documents/",
+        "",
+        "does>+Document; is_searchable; metadata; project:joined;"
+        "file>+Document.file_size +Document.filename +Document.sha256",
+    ),
+    Rule("owner manager", "POST documents/", "", "project:own"),
+    Rule(
+        "owner manager",
+        "PATCH documents/{pk}/",
+        "own joined unjoined",
+        "is_searchable; metadata; project:none; project:own; project:joined",
+    ),
+    Rule("owner manager", "DELETE documents/{pk}/", "own joined unjoined", "does>~Document"),
+    Rule("owner manager", "POST documents/{pk}/reprocess/", "own", "does>Document.error"),
+    Rule("owner manager", "POST documents/{pk}/restore/", "deleted", "does>~Document"),
+    # Conversations: one's own
+    Rule(
+        "owner manager member",
+        "POST conversations/",
+        "",
+        "does>+Conversation; title; agent:own; agent:joined",
+    ),
+    Rule("owner manager", "POST conversations/", "", "project:own"),
+    Rule("owner manager member", "PATCH conversations/{pk}/", "mine", "title"),
+    Rule("owner manager member", "DELETE conversations/{pk}/", "mine", "does>~Conversation"),
+    Rule(
+        "owner manager member",
+        "POST conversations/{conversation_pk}/messages/",
+        "mine",
+        "does>+Message Conversation.title; content>+Message.content Conversation.title",
+    ),
+]

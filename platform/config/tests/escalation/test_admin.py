@@ -1,0 +1,29 @@
+"""Everybody tries every form, inline, action and page of the admin: what they may is listed."""
+
+import pytest
+
+from config.tests.escalation.admin import achieved
+from config.tests.escalation.allowed_admin import ALLOWED_IN_ADMIN
+from config.tests.escalation.judging import complaints
+
+pytestmark = pytest.mark.django_db(databases=["default", "platform"])
+
+ACTORS = [
+    "owner",
+    "staff",
+    "manager",
+    "member",
+    "viewer",
+    "people",
+    "roles",
+    "foreigner",
+    "boss",
+    "deactivated",
+    "anonymous",
+]
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_nobody_writes_what_is_not_theirs(scene, actor):
+    found = list(complaints(achieved(scene, actor), ALLOWED_IN_ADMIN, actor))
+    assert not found, "\n".join(found)

@@ -1,0 +1,33 @@
+"""Everybody tries to write every field over the API: what they may is listed, else nobody does."""
+
+import pytest
+
+from config.tests.escalation.allowed_api import ALLOWED_OVER_API
+from config.tests.escalation.api import achieved
+from config.tests.escalation.judging import complaints
+
+pytestmark = pytest.mark.django_db(databases=["default", "platform"])
+
+ACTORS = [
+    "owner",
+    "manager",
+    "member",
+    "viewer",
+    "people",
+    "roles",
+    "foreigner",
+    "deactivated",
+    "anonymous",
+    "staff",
+]
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_nobody_writes_what_is_not_theirs(scene, actor):
+    found = list(complaints(achieved(scene, actor), ALLOWED_OVER_API, actor))
+    assert not found, "\n".join(found)
+
+
+def test_who_is_let_in_by_nobody_is_in_no_rule():
+    named = {actor for rule in ALLOWED_OVER_API for actor in rule.actors.split()}
+    assert named <= set(ACTORS) - {"viewer", "foreigner", "deactivated", "anonymous", "staff"}
