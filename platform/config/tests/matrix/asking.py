@@ -51,7 +51,7 @@ class Asking:
         self.log = log
         self.client = client_of(actor, world, transport)
         self.faults: list[str] = []
-        self.positive: set[tuple[str, str]] = set()
+        self.answered: set[str] = set()
         self.count = 0
 
     # One request
@@ -169,13 +169,12 @@ class Asking:
         if any(target.is_legitimate(kind) for kind in (OWN, COUSIN, RANDOM)):
             return False
         named = zip(labels(pattern), target.kinds, strict=True)
-        return (
-            all(
-                kind != OTHER or label is None or is_hidden(label, self.actor)
-                for label, kind in named
-            )
-            or not pattern.is_admin
-        )
+        shown = [
+            label
+            for label, kind in named
+            if kind == OTHER and label is not None and not is_hidden(label, self.actor)
+        ]
+        return not (shown and pattern.is_admin)
 
     def _expect(
         self, pattern: Pattern, method: str, path: str, entry: Asked, answer: Answer
@@ -184,7 +183,7 @@ class Asking:
             return  # which methods there are is nobody's secret
         is_positive = answer.is_positive(entry.also)
         if is_positive:
-            self.positive.add((pattern.name, method))
+            self.answered.add(method)
         if self.actor.name == "deactivated" and entry.by == "anonymous":
             return  # everybody's, or refused for the token: one as good as the other
         if self.actor.is_staff and entry.staff is None:

@@ -194,8 +194,8 @@ ENTRIES: dict[str, dict[str, Asked]] = {
 }
 
 
-def asked(pattern: Pattern, method: str) -> Asked:
-    """What to ask of a pattern by a method, and who is answered."""
+def listed(pattern: Pattern) -> dict[str, Asked]:
+    """What is said of a pattern, by method."""
     from config.tests.matrix import pages
 
     entries = pages.entries(pattern) if pattern.page else ENTRIES.get(pattern.name)
@@ -205,6 +205,12 @@ def asked(pattern: Pattern, method: str) -> Asked:
             f"ENTRIES[{pattern.name!r}], who is answered by {', '.join(sorted(pattern.declared))} "
             "and, for what changes something, a body that does it."
         )
+    return entries
+
+
+def asked(pattern: Pattern, method: str) -> Asked:
+    """What to ask of a pattern by a method, and who is answered."""
+    entries = listed(pattern)
     if found := entries.get(method):
         return found
     if method in pattern.declared and method != "HEAD" and pattern.viewset is not None:

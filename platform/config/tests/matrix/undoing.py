@@ -72,6 +72,12 @@ def committed() -> dict[str, Any]:
     return dict(zip(tables, found, strict=True)) | {"files": _files()}
 
 
+def committed_changes(before: dict[str, Any]) -> list[str]:
+    """The tables, and "files", that are not as they were for others."""
+    now = committed()
+    return [name for name in now if now[name] != before.get(name)]
+
+
 def _sums_of(tables: tuple[str, ...]) -> str:
     return "SELECT " + ", ".join(f"(SELECT {_SUM} FROM {table} t)" for table in tables)
 
