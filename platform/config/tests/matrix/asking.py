@@ -41,6 +41,13 @@ def is_repeated(pattern: Pattern, method: str) -> bool:
     return pattern.viewset is None and method not in ("GET", "POST")
 
 
+def is_worth_repeating(method: str, target: Target) -> bool:
+    """Others' rows always; the own page was shown in full by GET, and once more by HEAD."""
+    if not target.kinds or OTHER in target.kinds:
+        return True
+    return method == "HEAD" and target.is_legitimate(OWN)
+
+
 class Asking:
     """Asks for an actor and notes what is wrong in `faults`; `count` is how often it asked."""
 
@@ -120,7 +127,7 @@ class Asking:
             body = self._body(pattern, method, entry)
             told: dict[Target, Any] = {}
             for target in targets(pattern, self.actor, self.world):
-                if is_repeated(pattern, method) and DELETED in target.kinds:
+                if is_repeated(pattern, method) and not is_worth_repeating(method, target):
                     continue
                 self._ask_for(pattern, method, entry, body, target, told)
             self._ask_with_other_references(pattern, method, entry, body)

@@ -6,7 +6,6 @@ or a value that is there from one that is not.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,9 +21,9 @@ from config.tests.matrix.texts import CANARY, ERASED, SEALED, takes_text
 from config.tests.matrix.world import World
 
 # Beginnings of words: pages repeat what was asked for, and the words themselves would be a leak.
-TERMS = ("", CANARY, SEALED[:-1], ERASED[:-1], "acm", "globe")
+TERMS = ("", CANARY, SEALED[:-1], ERASED[:-1], "acm")
 LOOKUPS = ("exact", "in", "isnull", "gte", "regex", "nothing")
-ORDERS = ("", "1", "-1.2", "99", "-0", "x")
+ORDERS = ("-1.2", "99", "x")
 ERROR, POPUP, TO_FIELD = "e", "_popup", "_to_field"
 
 
@@ -103,7 +102,7 @@ class Surface:
         page = self.page("changelist")
         yield from (Probe(page, {"q": term}) for term in TERMS)
         yield from (Probe(page, {"o": order}) for order in ORDERS)
-        yield from (Probe(page, {"p": number}) for number in ("1", "2", "0", "-1", "x"))
+        yield from (Probe(page, {"p": number}) for number in ("2", "-1", "x"))
         for extra in ({ERROR: "1"}, {"all": ""}, {"_facets": "True"}, {"nothing": "1"}):
             yield Probe(page, extra)
         for name in (POPUP, TO_FIELD):
@@ -118,8 +117,8 @@ class Surface:
             name = item[0] if isinstance(item, tuple) else item
             if not isinstance(name, str):
                 continue
-            for lookup, value in product(LOOKUPS, ("", "1", "x(")):
-                yield Probe(page, {f"{name}__{lookup}": value})
+            yield Probe(page, {f"{name}__exact": ""})
+            yield from (Probe(page, {f"{name}__{lookup}": "x("}) for lookup in LOOKUPS)
             column = self.model._meta.get_field(name)
             if isinstance(column, ForeignKey):
                 target = column.related_model._meta

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "platform"])
 
 PATTERNS = all_patterns()
 EXPENSIVE = {"schema"}  # the same for everybody
-SAMPLE = ("project", "document", "message")  # asked by session, too
+SAMPLE = ("project", "document-detail")  # asked by session, too
 
 
 def ways(pattern):
