@@ -14,6 +14,7 @@ from tenants.context import PLATFORM_ALIAS, acting_for
 from tenants.tests.sql import run
 
 _READING = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET LOCAL", "DECLARE", "CLOSE", "FETCH")
+_ORGANIZATIONS = "SELECT id FROM tenants_organization"
 _SUM = "md5(string_agg(t::text, ',' ORDER BY t::text))"
 
 
@@ -102,5 +103,7 @@ def _tables(condition: str) -> tuple[str, ...]:
 
 
 def _files() -> list[tuple[str, int]]:
-    root = Path(settings.MEDIA_ROOT)
-    return sorted((str(path), path.stat().st_size) for path in root.rglob("*") if path.is_file())
+    """The files of the organizations of this database: other processes test beside this one."""
+    roots = [Path(settings.MEDIA_ROOT, str(key)) for (key,) in run(_ORGANIZATIONS)]
+    found = (path for root in roots for path in root.rglob("*") if path.is_file())
+    return sorted((str(path), path.stat().st_size) for path in found)
