@@ -36,6 +36,22 @@ def pytest_unconfigure(config):
     _running.close()
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say how much the HTTP matrix asked; its tests count in properties of their reports."""
+    reports = [
+        dict(report.user_properties)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown" and "requests" in dict(report.user_properties)
+    ]
+    if reports:
+        requests = sum(report["requests"] for report in reports)
+        seconds = sum(report["seconds"] for report in reports)
+        terminalreporter.write_line(
+            f"HTTP matrix: {requests:,} requests in {len(reports)} tests, {seconds:.0f} CPU seconds"
+        )
+
+
 @pytest.fixture(scope="session")
 def _owner_makes_the_database():
     from common.logins import OWNER

@@ -85,6 +85,15 @@ def test_platform_staff_watch_the_jobs(db):
     assert client.get(page(ProcrastinateJob, "add")).status_code == 403
 
 
+@both_logins
+def test_jobs_are_filtered_by_the_statuses_that_there_are(db):
+    client = signed_in("staff")
+    jobs = page(ProcrastinateJob, "changelist")
+    assert client.get(jobs, {"status__exact": "failed"}).status_code == 200
+    for lookup, value in (("exact", "nothing"), ("exact", ""), ("in", "failed"), ("gte", "a")):
+        assert client.get(jobs, {f"status__{lookup}": value}).status_code == 400
+
+
 def test_an_organizations_staff_do_not(acme):
     client = signed_in("acme-owner")
     assert client.get(page(ProcrastinateJob, "changelist")).status_code == 403

@@ -1,4 +1,7 @@
-"""An organization's API, jobs and admin: what they ask the database, what others find there."""
+"""An organization's API, jobs and admin: every statement that they send names the organization.
+
+What others find there is asked by `config.tests.matrix`.
+"""
 
 import re
 from contextlib import contextmanager
@@ -36,14 +39,6 @@ MODELS = {
     "conversations": "agents.Conversation",
     "messages": "agents.Message",
 }
-BELONGING_TO_NOBODY = {"permissions"}
-
-
-def row_routes():
-    """(path with an id in it, methods) of every route about one row of an organization."""
-    for path, view in ROUTES:
-        if "(?P<" in path and path.split("/")[0].strip("^") not in BELONGING_TO_NOBODY:
-            yield path, sorted(view.actions)
 
 
 def filled(path, rows=None):
@@ -58,47 +53,6 @@ def filled(path, rows=None):
 @pytest.fixture
 def acmes(acme):
     return make_one_of_each(acme)
-
-
-def told(response):
-    """All that an answer says, but for what differs from one to the next by chance."""
-    body = b"".join(response.streaming_content) if response.streaming else response.content
-    return response.status_code, body, sorted(response.headers)
-
-
-def test_another_organizations_rows_are_answered_like_rows_that_are_not_there(acmes, people):
-    foreigner = api_as(people["globex-owner"])
-    asked = 0
-    for path, methods in row_routes():
-        for method in methods:
-            theirs = told(getattr(foreigner, method)(filled(path, acmes)))
-            nobodys = told(getattr(foreigner, method)(filled(path)))
-            assert theirs == nobodys, f"{method} {path}"
-            assert theirs[0] == 404, f"{method} {path}: {theirs}"
-            asked += 1
-    assert asked > 30
-
-
-def test_the_same_rows_are_there_for_their_own_organization(acmes, people):
-    owner = api_as(people["acme-owner"])
-    found = {
-        path: owner.get(filled(path, acmes)).status_code
-        for path, methods in row_routes()
-        if "get" in methods and not path.endswith(("file/$", "events/$"))
-    }
-    missing = {path for path, status in found.items() if status == 404 and "members" not in path}
-    assert not missing
-    assert len(found) > 8
-
-
-def test_no_list_holds_anything_of_another_organization(acmes, people):
-    foreigner = api_as(people["globex-owner"])
-    ids = {str(row.pk) for row in acmes.values() if hasattr(row, "deletion_id")}
-    for path, view in ROUTES:
-        if "(?P<" in path or "get" not in getattr(view, "actions", {}):
-            continue
-        body = foreigner.get(filled(path)).content.decode()
-        assert not [one for one in ids if one in body], path
 
 
 @contextmanager

@@ -1,0 +1,244 @@
+"""What is asked of each pattern, and of whom it is: every route must be listed here.
+
+Pages that the admin has of every model are listed by model, in `pages`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from config.tests.matrix.actors import RANKS, Actor
+from config.tests.matrix.patterns import Pattern
+from config.tests.matrix.targets import DELETED, OWN
+from config.tests.matrix.world import KEY, QUESTION
+from tenants.testing import PASSWORD
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The id of a row; other organizations', deleted and unknown ones are tried in its place."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class File:
+    name: str = "notes.md"
+    content: bytes = b"# Notes\n\nNothing that anybody could not know.\n"
+
+    def open(self) -> SimpleUploadedFile:
+        return SimpleUploadedFile(self.name, self.content)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One method of one pattern.
+
+    `by` is the least role that is answered (2xx or 3xx): all above are, all below are refused.
+    `staff` says the same of platform staff; None where it cannot be seen here, because what their
+    login writes (a session) is not committed for the other to read. `body` is sent as `kind` (json,
+    form); `target` is the kind of row that the method is for, `also` are further statuses that
+    count as an answer.
+    """
+
+    by: str = "owner"
+    staff: bool | None = False
+    body: Any = None
+    kind: str = "json"
+    target: str = OWN
+    headers: dict[str, str] = field(default_factory=dict)
+    also: tuple[int, ...] = ()
+
+    def is_answered(self, actor: Actor) -> bool:
+        if actor.is_staff:
+            return bool(self.staff)
+        return self.by != "nobody" and actor.rank >= RANKS.index(self.by)
+
+
+def anybody(body: Any = None, **options: Any) -> Asked:
+    return Asked("anonymous", staff=True, body=body, **options)
+
+
+USER, ROLE = Ref("tenants.User"), Ref("tenants.Role")
+PROJECT, AGENT, DOCUMENT = (
+    Ref("tenants.Project"),
+    Ref("agents.AgentConfig"),
+    Ref("knowledge.Document"),
+)
+SIGN_IN = {"login": "staff", "password": PASSWORD}
+FORM_SIGN_IN = {"username": "staff", "password": PASSWORD}
+PERSON = {"username": "newcomer", "email": "newcomer@example.test", "password": PASSWORD}
+QUERY = {
+    "query": "leave",
+    "mode": "text",
+    "project": PROJECT,
+    "filter": {"document": [DOCUMENT]},
+}
+NEW_AGENT = {
+    "name": "Helper",
+    "slug": "helper",
+    "agent_type": "doc",
+    "system_prompt": "Help.",
+    "project": PROJECT,
+}
+NEW_PASSWORD = {"new_password1": PASSWORD, "new_password2": PASSWORD}
+SET_PASSWORD = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+
+ENTRIES: dict[str, dict[str, Asked]] = {
+    "home": {"GET": anybody(), "POST": anybody()},
+    "favicon.ico": {"GET": anybody(), "POST": anybody()},
+    "health/live": {"GET": anybody()},
+    "health/ready": {"GET": anybody()},
+    "rest_framework:login": {"GET": anybody(), "POST": anybody(FORM_SIGN_IN, kind="form")},
+    "rest_framework:logout": {"POST": anybody({}, kind="form")},
+    # The API
+    "login": {"POST": anybody(SIGN_IN)},
+    "logout": {"POST": Asked("viewer", staff=True)},
+    "me": {"GET": Asked("viewer", staff=True)},
+    "organization": {"GET": Asked("viewer"), "PATCH": Asked(body={"description": "Ours"})},
+    "schema": {"GET": anybody()},
+    "docs": {"GET": anybody()},
+    "api-root": {"GET": anybody()},
+    "user-list": {"GET": Asked("manager"), "POST": Asked(body=PERSON | {"roles": [ROLE]})},
+    "user-detail": {
+        "GET": Asked("manager"),
+        "PATCH": Asked(body={"full_name": "Somebody", "roles": [ROLE]}),
+        "DELETE": Asked(),
+    },
+    "role-list": {
+        "GET": Asked(),
+        "POST": Asked(body={"name": "Reader", "permissions": ["knowledge.view_document"]}),
+    },
+    "role-detail": {"GET": Asked(), "PATCH": Asked(body={"name": "R"}), "DELETE": Asked()},
+    "permission-list": {"GET": Asked()},
+    "permission-detail": {"GET": Asked()},
+    "project-list": {
+        "GET": Asked("viewer"),
+        "POST": Asked("manager", body={"name": "Rocket", "manager": USER}),
+    },
+    "project-detail": {
+        "GET": Asked("viewer"),
+        "PATCH": Asked("manager", body={"name": "Rocket", "manager": USER}),
+        "DELETE": Asked("manager"),
+    },
+    "member-list": {"GET": Asked("viewer"), "POST": Asked("manager", body={"user": USER})},
+    "member-detail": {"GET": Asked("viewer"), "DELETE": Asked("manager")},
+    "agent-list": {"GET": Asked("member"), "POST": Asked("manager", body=NEW_AGENT)},
+    "agent-detail": {
+        "GET": Asked("member"),
+        "PATCH": Asked("manager", body={"name": "Helper", "project": PROJECT}),
+        "DELETE": Asked("manager"),
+    },
+    "agent-publish": {"POST": Asked("manager", body={"note": "Better"})},
+    "version-list": {"GET": Asked("manager")},
+    "version-detail": {"GET": Asked("manager")},
+    "document-list": {
+        "GET": Asked("viewer"),
+        "POST": Asked("member", body={"file": File(), "project": PROJECT}, kind="form"),
+    },
+    "document-detail": {
+        "GET": Asked("viewer"),
+        "PATCH": Asked("manager", body={"is_searchable": False, "project": PROJECT}),
+        "DELETE": Asked("manager"),
+    },
+    "document-file": {"GET": Asked("viewer")},
+    "document-reprocess": {"POST": Asked("manager")},
+    "document-restore": {"POST": Asked("manager", target=DELETED)},
+    "chunk-list": {"GET": Asked("viewer")},
+    "search-list": {"POST": Asked("viewer", body=QUERY)},
+    "conversation-list": {
+        "GET": Asked("member"),
+        "POST": Asked("member", body={"agent": AGENT, "project": PROJECT}),
+    },
+    # The conversations of the world are the owners'.
+    "conversation-detail": {
+        "GET": Asked(),
+        "PATCH": Asked(body={"title": "Leave"}),
+        "DELETE": Asked(),
+    },
+    # Asked before, and answered: nothing waits for a worker.
+    "message-list": {
+        "GET": Asked(),
+        "POST": Asked(body={"content": QUESTION}, headers={"Idempotency-Key": KEY}),
+    },
+    "message-detail": {"GET": Asked()},
+    "message-events": {"GET": Asked()},
+    # The admin, but for what it has of every model
+    "admin:index": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
+    "admin:search": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
+    # Their answer is the way to the first page, which elsewhere is a refusal.
+    "admin:login": {
+        "GET": anybody(also=(302,)),
+        "POST": anybody(FORM_SIGN_IN, kind="form", also=(302,)),
+    },
+    "admin:logout": {
+        "GET": Asked("nobody", also=(405,)),
+        "POST": anybody(kind="form", also=(302,)),
+    },
+    "admin:password_change": {
+        "GET": Asked(staff=True),
+        "POST": Asked(staff=None, body=NEW_PASSWORD | {"old_password": PASSWORD}, kind="form"),
+    },
+    "admin:password_change_done": {"GET": Asked(staff=True)},
+    "admin:autocomplete": {"GET": Asked("nobody"), "POST": Asked("nobody")},
+    "admin:jsi18n": {"GET": Asked(staff=True)},
+    "admin:app_list": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
+    "admin/(?P<url>.*)$": {"GET": Asked("nobody"), "POST": Asked("nobody")},
+    "admin:tenants_user_set_password": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
+    "admin:auth_user_password_change": {
+        "GET": Asked(staff=True),
+        "POST": Asked(staff=None, body=SET_PASSWORD, kind="form"),
+    },
+}
+
+
+def listed(pattern: Pattern) -> dict[str, Asked]:
+    """What is said of a pattern, by method."""
+    from config.tests.matrix import pages
+
+    entries = pages.entries(pattern) if pattern.page else ENTRIES.get(pattern.name)
+    if entries is None:
+        raise AssertionError(
+            f"The route {pattern.route!r} is not listed: say in config/tests/matrix/bodies.py, "
+            f"ENTRIES[{pattern.name!r}], who is answered by {', '.join(sorted(pattern.declared))} "
+            "and, for what changes something, a body that does it."
+        )
+    return entries
+
+
+def asked(pattern: Pattern, method: str) -> Asked:
+    """What to ask of a pattern by a method, and who is answered."""
+    entries = listed(pattern)
+    if found := entries.get(method):
+        return found
+    if method in pattern.declared and method != "HEAD" and pattern.viewset is not None:
+        raise AssertionError(
+            f"{method} of {pattern.route!r} is not listed: say in config/tests/matrix/bodies.py, "
+            f"ENTRIES[{pattern.name!r}][{method!r}], who is answered and with which body."
+        )
+    if method in pattern.declared:
+        return entries.get("GET") or Asked("nobody")  # a plain view takes them for a GET
+    return Asked("nobody")
+
+
+def refs_of(body: Any) -> list[Ref]:
+    """The references in a body, in order."""
+    found: list[Ref] = []
+    resolve(body, lambda ref: found.append(ref))
+    return found
+
+
+def resolve(body: Any, value: Callable[[Ref], Any]) -> Any:
+    """The body with values in place of references, and files opened."""
+    match body:
+        case Ref():
+            return value(body)
+        case File():
+            return body.open()
+        case dict():
+            return {name: resolve(inner, value) for name, inner in body.items()}
+        case list():
+            return [resolve(inner, value) for inner in body]
+    return body
