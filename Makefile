@@ -5,7 +5,7 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-long test-browser check lock clean develop
+.PHONY: help run install test coverage test-long test-browser check lock clean develop
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ develop:
 	@PYTHON="$(PYTHON)" .ci/install requirements.txt requirements-dev.txt
 
 test: develop ## run the tests (PYTEST_ARGS="-k name" for some)
+	@exec $(IN_VENV) -m pytest -n auto $(PYTEST_ARGS)
+
+coverage: develop ## run the tests and tell which lines they miss
 	@exec $(IN_VENV) -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
 
 test-long: develop ## run the tests that take long: crashes, load
