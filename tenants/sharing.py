@@ -140,7 +140,7 @@ class Access:
         """All there are; none for who cannot see the row."""
         able = self.people.able(user, self.row)
         reach = self.row.reasons_for_reach(user, self)
-        by_reach = [Reason(kind, detail, able) for kind, detail in reach]
+        by_reach = [Reason(kind, detail, able) for kind, detail in dict.fromkeys(reach)]
         return [reason for reason in (*by_reach, *self._by_grant[user]) if reason.actions]
 
     def actions(self, user: UUID) -> list[str]:

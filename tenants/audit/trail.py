@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from tenants.audit.actor import Actor, current_actor
+from tenants.audit.triggers import Audited
 from tenants.context import is_acting_as_platform
 from tenants.models import AuditEntry, AuditSeal
 from tenants.models.audit import PLATFORM_ID
@@ -23,7 +24,7 @@ def record(
         about = {
             "object_type": subject._meta.label,
             "object_id": subject.pk,
-            "object_name": str(subject)[:255],
+            "object_name": _title(subject),
         }
     if is_acting_as_platform():
         about["organization_id"] = UUID(PLATFORM_ID)
@@ -40,3 +41,9 @@ def record(
     )
     AuditSeal.objects.create(organization_id=entry.organization_id, entry_id=entry.pk)
     return entry
+
+
+def _title(subject: Any) -> str:
+    """What the triggers call the row."""
+    audited = next(c for c in subject._meta.constraints if isinstance(c, Audited))
+    return str(getattr(subject, audited.title))[:255]
