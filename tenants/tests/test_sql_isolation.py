@@ -261,7 +261,10 @@ def test_the_platform_login_has_no_privilege_on_content(acmes, label):
 def test_the_platform_login_reaches_the_control_plane_without_an_organization(acmes, label):
     with connect(PLATFORM) as connection:
         reached = set(acmes[label].reached(connection))
-    assert {text for text in READING if "COPY" not in text} <= reached
+    expected = {text for text in READING if "COPY" not in text}
+    if label == "tenants.AuditEntry":  # nobody locks what nobody may change
+        expected = {text for text in expected if "FOR UPDATE" not in text}
+    assert expected <= reached
 
 
 @pytest.mark.parametrize("login", [APP, PLATFORM])
