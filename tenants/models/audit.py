@@ -68,6 +68,10 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["organization", "object_id"], name="tenants_auditentry_by_object"),
             models.Index(fields=["organization", "actor_id"], name="tenants_auditentry_by_actor"),
+            # Platform staff read the newest of all organizations.
+            models.Index(
+                fields=["-id"], condition=Q(is_content=False), name="tenants_auditentry_newest"
+            ),
         ]
 
     def __str__(self):

@@ -37,6 +37,7 @@ def test_staff_sign_in_and_out(people):
     problem(client.get(ME), 401)
 
 
+@both_logins
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike(people):
     wrong, unknown = sign_in("acme-member", "wrong"), sign_in("nobody", "wrong")
     assert problem(wrong, 401) == problem(unknown, 401)

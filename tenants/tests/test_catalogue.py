@@ -52,6 +52,7 @@ GLOBAL_INDEXES = {
     "tenants_accesstoken (digest)",
     "tenants_accesstoken (id)",
     "tenants_accesstoken (user_id)",
+    "tenants_auditentry (id)",  # of the control plane alone, for platform staff
     "tenants_organization (id)",
     "tenants_organization (name)",
     "tenants_organization (slug)",
