@@ -26,7 +26,7 @@ from tenants.baker_recipes import user_recipe, user_role_recipe
 from tenants.catalogue import catalogue_id
 from tenants.context import acting_for
 from tenants.counters import QuotaExceeded
-from tenants.deletion import RestoreConflict, delete, restore
+from tenants.deletion import Gone, RestoreConflict, delete, restore
 from tenants.models import Organization, OrganizationUsage, Project, Role, User
 from tenants.services import add_member, create_project, create_user, remove_member
 from tenants.testing import as_owner
@@ -40,6 +40,7 @@ REFUSALS = (
     AgentNotPublished,
     ObjectDoesNotExist,
     PermissionDenied,
+    Gone,
     QuotaExceeded,
     RestoreConflict,
     TurnInProgress,
