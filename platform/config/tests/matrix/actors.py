@@ -106,6 +106,12 @@ def _hidden(actor: Actor, world: World) -> Iterator[str]:
                 yield in_hex(row.pk)
 
 
+def deleted_ids(actor: Actor, world: World) -> list[str]:
+    """The ids of deleted rows of which the actor may be told where they look for them."""
+    slugs = _BOTH if actor.is_staff else (actor.slug,)
+    return [str(row.pk) for slug in slugs for row in world.sides[slug].deleted.values()]
+
+
 def in_hex(key: Any) -> str:
     """An id without dashes; composite keys are known by their rows' own ids."""
     return str(key).replace("-", "")

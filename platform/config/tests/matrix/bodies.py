@@ -13,6 +13,8 @@ from config.tests.matrix.actors import RANKS, Actor
 from config.tests.matrix.patterns import Pattern
 from config.tests.matrix.targets import DELETED, OWN
 from config.tests.matrix.world import KEY, QUESTION
+from tenants.lookup import find_by_login
+from tenants.mails import email_tokens, password_tokens, uid_of
 from tenants.testing import PASSWORD
 
 
@@ -21,6 +23,13 @@ class Ref:
     """The id of a row; other organizations', deleted and unknown ones are tried in its place."""
 
     label: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """One part of a link in a mail to platform staff: `uid`, or the token that `tokens` make."""
+
+    tokens: Any = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Asked:
     `staff` says the same of platform staff; None where it cannot be seen here, because what their
     login writes (a session) is not committed for the other to read. `body` is sent as `kind` (json,
     form); `target` is the kind of row that the method is for, `also` are further statuses that
-    count as an answer.
+    count as an answer. `tells_of_deleted`: the answer names deleted rows of the caller's own.
     """
 
     by: str = "owner"
@@ -50,6 +59,7 @@ class Asked:
     target: str = OWN
     headers: dict[str, str] = field(default_factory=dict)
     also: tuple[int, ...] = ()
+    tells_of_deleted: bool = False
 
     def is_answered(self, actor: Actor) -> bool:
         if actor.is_staff:
@@ -59,6 +69,10 @@ class Asked:
 
 def anybody(body: Any = None, **options: Any) -> Asked:
     return Asked("anonymous", staff=True, body=body, **options)
+
+
+def link(tokens: Any) -> dict[str, Link]:
+    return {"uid": Link(), "token": Link(tokens)}
 
 
 USER, ROLE = Ref("tenants.User"), Ref("tenants.Role")
@@ -83,6 +97,10 @@ NEW_AGENT = {
     "system_prompt": "Help.",
     "project": PROJECT,
 }
+NEW_GRANT = {"user": USER, "action": "change"}
+MAIL_TO = {"email": "owner@acme.test"}
+CHANGE_PASSWORD = {"old": PASSWORD, "new": f"{PASSWORD} again"}
+ACT = {"reason": "Somebody asked for help", "minutes": "30"}
 NEW_PASSWORD = {"new_password1": PASSWORD, "new_password2": PASSWORD}
 SET_PASSWORD = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
 
@@ -96,8 +114,19 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     # The API
     "login": {"POST": anybody(SIGN_IN)},
     "logout": {"POST": Asked("viewer", staff=True)},
+    "password-change": {"POST": Asked("viewer", staff=True, body=CHANGE_PASSWORD)},
+    "password-reset": {"POST": anybody(MAIL_TO)},
+    "password-reset-confirm": {"POST": anybody(link(password_tokens) | {"password": PASSWORD})},
+    "email-verify": {"POST": Asked("viewer", staff=True)},
+    "email-confirm": {"POST": anybody(link(email_tokens))},
+    "accesstoken-list": {"GET": Asked("viewer", staff=True)},
+    # The tokens of the world are the owners'.
+    "accesstoken-detail": {"DELETE": Asked()},
     "me": {"GET": Asked("viewer", staff=True)},
     "organization": {"GET": Asked("viewer"), "PATCH": Asked(body={"description": "Ours"})},
+    "staff-access": {"GET": Asked("viewer")},
+    "audit-list": {"GET": Asked(tells_of_deleted=True)},
+    "audit-detail": {"GET": Asked(tells_of_deleted=True)},
     "schema": {"GET": anybody()},
     "docs": {"GET": anybody()},
     "api-root": {"GET": anybody()},
@@ -107,11 +136,13 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "PATCH": Asked(body={"full_name": "Somebody", "roles": [ROLE]}),
         "DELETE": Asked(),
     },
+    "user-restore": {"POST": Asked(target=DELETED)},
     "role-list": {
         "GET": Asked(),
         "POST": Asked(body={"name": "Reader", "permissions": ["knowledge.view_document"]}),
     },
     "role-detail": {"GET": Asked(), "PATCH": Asked(body={"name": "R"}), "DELETE": Asked()},
+    "role-restore": {"POST": Asked(target=DELETED)},
     "permission-list": {"GET": Asked()},
     "permission-detail": {"GET": Asked()},
     "project-list": {
@@ -123,6 +154,9 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "PATCH": Asked("manager", body={"name": "Rocket", "manager": USER}),
         "DELETE": Asked("manager"),
     },
+    "project-restore": {"POST": Asked("manager", target=DELETED)},
+    "project-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
+    "project-grant-detail": {"DELETE": Asked("manager")},
     "member-list": {"GET": Asked("viewer"), "POST": Asked("manager", body={"user": USER})},
     "member-detail": {"GET": Asked("viewer"), "DELETE": Asked("manager")},
     "agent-list": {"GET": Asked("member"), "POST": Asked("manager", body=NEW_AGENT)},
@@ -131,6 +165,9 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "PATCH": Asked("manager", body={"name": "Helper", "project": PROJECT}),
         "DELETE": Asked("manager"),
     },
+    "agent-restore": {"POST": Asked("manager", target=DELETED)},
+    "agent-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
+    "agent-grant-detail": {"DELETE": Asked("manager")},
     "agent-publish": {"POST": Asked("manager", body={"note": "Better"})},
     "version-list": {"GET": Asked("manager")},
     "version-detail": {"GET": Asked("manager")},
@@ -146,6 +183,8 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "document-file": {"GET": Asked("viewer")},
     "document-reprocess": {"POST": Asked("manager")},
     "document-restore": {"POST": Asked("manager", target=DELETED)},
+    "document-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
+    "document-grant-detail": {"DELETE": Asked("manager")},
     "chunk-list": {"GET": Asked("viewer")},
     "search-list": {"POST": Asked("viewer", body=QUERY)},
     "conversation-list": {
@@ -158,6 +197,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "PATCH": Asked(body={"title": "Leave"}),
         "DELETE": Asked(),
     },
+    "conversation-restore": {"POST": Asked(target=DELETED)},
     # Asked before, and answered: nothing waits for a worker.
     "message-list": {
         "GET": Asked(),
@@ -182,6 +222,22 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "POST": Asked(staff=None, body=NEW_PASSWORD | {"old_password": PASSWORD}, kind="form"),
     },
     "admin:password_change_done": {"GET": Asked(staff=True)},
+    # For who cannot sign in
+    "admin_password_reset": {"GET": anybody(), "POST": anybody(MAIL_TO, kind="form")},
+    "admin_password_reset_done": {"GET": anybody()},
+    "admin_password_reset_confirm": {"GET": anybody(), "POST": anybody(NEW_PASSWORD, kind="form")},
+    "admin_password_reset_complete": {"GET": anybody()},
+    "admin_email_confirm": {"GET": anybody(), "POST": anybody({}, kind="form")},
+    "admin_email_confirmed": {"GET": anybody()},
+    # Where platform staff begin and stop to act; what they see then, `test_acting_staff` asks.
+    "admin:tenants_organization_act": {
+        "GET": Asked("nobody", staff=True),
+        "POST": Asked("nobody", staff=None, body=ACT, kind="form"),
+    },
+    "admin:tenants_staffaccess_stop": {
+        "GET": Asked("nobody"),
+        "POST": Asked("nobody", staff=None, kind="form"),
+    },
     "admin:autocomplete": {"GET": Asked("nobody"), "POST": Asked("nobody")},
     "admin:jsi18n": {"GET": Asked(staff=True)},
     "admin:app_list": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
@@ -223,6 +279,11 @@ def asked(pattern: Pattern, method: str) -> Asked:
     return Asked("nobody")
 
 
+def _part_of(link: Link) -> str:
+    staff = find_by_login("staff")
+    return link.tokens.make_token(staff) if link.tokens else uid_of(staff)
+
+
 def refs_of(body: Any) -> list[Ref]:
     """The references in a body, in order."""
     found: list[Ref] = []
@@ -235,6 +296,8 @@ def resolve(body: Any, value: Callable[[Ref], Any]) -> Any:
     match body:
         case Ref():
             return value(body)
+        case Link():
+            return _part_of(body)
         case File():
             return body.open()
         case dict():

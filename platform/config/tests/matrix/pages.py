@@ -1,6 +1,6 @@
 """The pages that the admin has of every model: who is answered, and what a form is filled with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -29,12 +29,16 @@ MODELS = {
     "knowledge.Document": Pages("vacd", ""),
     "procrastinate.ProcrastinateJob": Pages("", "v"),
     "tenants.AccessToken": Pages("vd", "vd"),
+    "tenants.AuditEntry": Pages("v", "v"),
     "tenants.Organization": Pages("vc", "vacd"),
     "tenants.Permission": Pages("v", "v"),
     "tenants.Project": Pages("vacd", "vacd"),
     "tenants.Role": Pages("vacd", "vacd"),
+    "tenants.StaffAccess": Pages("v", "v"),
     "tenants.User": Pages("vacd", "vacd"),
 }
+TELL_OF_DELETED = {"tenants.AuditEntry"}  # pages that go on naming what was deleted
+NAMES_OF_RIGHTS = "auth.Permission"  # Django's, which belong to nobody
 # What the generic filling of a new row's form cannot know, by model and field.
 FILLED: dict[str, dict[str, Any]] = {
     "tenants.User": {"password1": PASSWORD, "password2": PASSWORD},
@@ -63,13 +67,17 @@ def entries(pattern: Pattern) -> dict[str, Asked]:
     bodies = {"changelist": _delete_selected(label), "delete": {"post": "yes"}}
     return {
         "GET": seen,
-        "POST": Asked(done.by, done.staff, bodies.get(page), kind="page"),
+        "POST": replace(done, body=bodies.get(page), kind="page"),
     }
 
 
 def _asked(label: str, need: str) -> Asked:
     may = MODELS[label]
-    return Asked("owner" if need in may.owner else "nobody", staff=need in may.staff)
+    return Asked(
+        "owner" if need in may.owner else "nobody",
+        staff=need in may.staff,
+        tells_of_deleted=label in TELL_OF_DELETED,
+    )
 
 
 def _delete_selected(label: str) -> dict[str, Any]:
@@ -103,7 +111,8 @@ def _sent(bound: Any, known: Any = None) -> Any:
     if isinstance(bound.field, forms.ModelMultipleChoiceField):
         return [Ref(bound.field.queryset.model._meta.label)]
     if isinstance(bound.field, forms.ModelChoiceField) and not bound.is_hidden:
-        return Ref(bound.field.queryset.model._meta.label)
+        label = bound.field.queryset.model._meta.label
+        return bound.value() if label == NAMES_OF_RIGHTS else Ref(label)
     value = bound.value() if known is None else known
     if value in (None, "", []) and bound.field.required:
         value = _made_up(bound)

@@ -5,7 +5,7 @@ or a value that is there from one that is not.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +15,22 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import ForeignKey
 from django.urls import reverse
 
+from common.models import Entity
 from config.tests.matrix.actors import Actor
-from config.tests.matrix.targets import DELETED, OTHER, OWN, RANDOM, SHARED, is_hidden, value_of
+from config.tests.matrix.pages import TELL_OF_DELETED
+from config.tests.matrix.targets import (
+    DELETED,
+    OTHER,
+    OTHERS_DELETED,
+    OWN,
+    RANDOM,
+    SHARED,
+    is_hidden,
+    value_of,
+)
 from config.tests.matrix.texts import CANARY, ERASED, SEALED, takes_text
 from config.tests.matrix.world import World
+from tenants.admin.trash import PARAMETER
 
 # Beginnings of words: pages repeat what was asked for, and the words themselves would be a leak.
 TERMS = ("", CANARY, SEALED[:-1], ERASED[:-1], "acm")
@@ -29,13 +41,17 @@ ERROR, POPUP, TO_FIELD = "e", "_popup", "_to_field"
 
 @dataclass(frozen=True)
 class Probe:
-    """A path, and what stands in it; `miss` are other values, of nothing that there is."""
+    """A path, and what stands in it; `miss` are other values, of nothing that there is.
+
+    `tells_of_deleted`: it asks for the caller's own deleted rows.
+    """
 
     path: str
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     values: tuple[str, ...] = ()
     miss: tuple[str, ...] = ()
+    tells_of_deleted: bool = False
 
     def url(self) -> str:
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
@@ -54,7 +70,7 @@ class Probe:
             path = path.replace(value, other)
         query = {name: swapped(value) for name, value in self.query.items()}
         body = self.body and {name: swapped(value) for name, value in self.body.items()}
-        return Probe(path, query, body, self.miss)
+        return Probe(path, query, body, self.miss, (), self.tells_of_deleted)
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,13 @@ class Surface:
             yield self.value(label, DELETED)
 
     def probes(self) -> Iterator[Probe]:
+        always = self.label in TELL_OF_DELETED
+        for probe in self._probes():
+            yield replace(probe, tells_of_deleted=always or probe.tells_of_deleted)
+
+    def _probes(self) -> Iterator[Probe]:
         yield from self.lists()
+        yield from self.trash()
         yield from self.filters()
         yield from self.guesses()
         yield from self.choices()
@@ -109,6 +131,19 @@ class Surface:
             yield Probe(page, {POPUP: "1", TO_FIELD: "id", "q": CANARY, name: "1"})
         if date := self.admin.date_hierarchy:
             yield from (Probe(page, {f"{date}__year": year}) for year in ("2020", "2026"))
+
+    def trash(self) -> Iterator[Probe]:
+        """Deleted rows, where those who may delete look at them, and others' brought back."""
+        if not issubclass(self.model, Entity):
+            return
+        page, deleted = self.page("changelist"), {PARAMETER: "yes"}
+        for extra in ({}, {"q": CANARY}, {"o": "-1"}, {"p": "2"}):
+            yield Probe(page, deleted | extra, tells_of_deleted=True)
+        yield Probe(page, {PARAMETER: "x"})
+        if is_hidden(self.label, self.actor):
+            theirs, nobodys = self.value(self.label, OTHERS_DELETED), self.value(self.label, RANDOM)
+            body = _selected("restore", theirs)
+            yield Probe(page, deleted, body, (theirs,), (nobodys,), tells_of_deleted=True)
 
     def filters(self) -> Iterator[Probe]:
         """Each filter of the list, by rows and by values that are others'."""
@@ -135,7 +170,8 @@ class Surface:
             if path.split("__")[0] in offered:
                 continue
             letters = "argon2" if path.endswith("password") else CANARY
-            for lookup in ("startswith", "in"):
+            # Of rows that are referred to, one lookup: which they are is not what refuses.
+            for lookup in ("startswith",) if "__" in path else ("startswith", "in"):
                 query = {f"{path}__{lookup}": letters}
                 yield Probe(page, query, None, (letters,), ("zzzzzz",))
 
@@ -166,10 +202,9 @@ class Surface:
             is_own = key == own
             values, miss = ((), ()) if is_own else ((key,), nobodys)
             for name in ("change", "delete", "history"):
-                yield Probe(self.page(name, key), {POPUP: "1"}, None, values, miss)
-                yield Probe(self.page(name, key), {TO_FIELD: "id"}, None, values, miss)
+                extra = {POPUP: "1", TO_FIELD: "id"}
+                yield Probe(self.page(name, key), extra, None, values, miss)
             yield Probe(f"/admin/r/{kind}/{key}/", {}, None, values, miss)
-            yield Probe(f"/admin/jsi18n/{key}/", {}, None, values, miss)
         for garbage in ("nothing", "_2D", "1", "None"):
             yield Probe(self.page("change", garbage))
         yield Probe(self.page("add"), {POPUP: "1", TO_FIELD: "id"})
@@ -181,13 +216,7 @@ class Surface:
         for action in sorted(names):
             for theirs in self.hidden(self.label):
                 for across in ("0", "1"):
-                    body = {
-                        "action": action,
-                        "index": "0",
-                        "select_across": across,
-                        "post": "yes",
-                        helpers.ACTION_CHECKBOX_NAME: [theirs],
-                    }
+                    body = _selected(action, theirs) | {"select_across": across}
                     nobodys = (self.value(self.label, RANDOM),)
                     yield Probe(page, {}, body, (theirs,), nobodys)
         for theirs in self.hidden(self.label):
@@ -211,7 +240,7 @@ class Surface:
                     yield Probe(self.page("change", own), {}, posted, (theirs,), nobodys)
 
     def _inline_models(self, form: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        for inline in self.admin.inlines:
+        for inline in self.admin.get_inlines(None, self.model()):  # those of a row that is there
             relation = next(
                 column for column in inline.model._meta.fields if column.related_model is self.model
             )
@@ -232,6 +261,16 @@ def _columns(model: Any) -> Iterator[str]:
 
 def _action(action: Any) -> tuple[str]:
     return (action if isinstance(action, str) else action.__name__,)
+
+
+def _selected(action: str, key: str) -> dict[str, Any]:
+    return {
+        "action": action,
+        "index": "0",
+        "select_across": "0",
+        "post": "yes",
+        helpers.ACTION_CHECKBOX_NAME: [key],
+    }
 
 
 def _formset(prefix: str, values: dict[str, str], *, initial: int = 1) -> dict[str, str]:

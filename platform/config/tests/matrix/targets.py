@@ -10,13 +10,19 @@ from config.tests.matrix.world import JOB, World
 from tenants.control_plane import platform_models
 
 OWN, COUSIN, OTHER, DELETED, RANDOM = "own", "cousin", "other", "deleted", "random"
+OTHERS_DELETED = "other's deleted"
 
 # Parameters that are no ids: what stands there instead. By pattern and parameter, or parameter.
-PLAIN = {"app_label": "tenants", "url": "nothing/"}
+# A link of a mail is nobody's here; those of somebody are bodies of the API's (`bodies.Link`).
+PLAIN = {"app_label": "tenants", "url": "nothing/", "uidb64": "bm9ib2R5", "token": "none-at-all"}
 # Ids that neither the viewset nor the admin explains: "pattern parameter" to the label of a model.
 NAMED = {
     "admin:tenants_user_set_password object_id": "tenants.User",
     "admin:auth_user_password_change id": "tenants.User",
+    "admin:tenants_organization_act object_id": "tenants.Organization",
+    "project-grant-detail pk": "tenants.ProjectUserGrant",
+    "agent-grant-detail pk": "agents.AgentUserGrant",
+    "document-grant-detail pk": "knowledge.DocumentUserGrant",
 }
 # Rows of nobody: the same for all organizations.
 SHARED = {"tenants.Permission"}
@@ -93,9 +99,9 @@ def value_of(label: str, kind: str, actor: Actor, world: World) -> str:
     """The id of a row of this kind, as it stands in a path or a body."""
     if kind == RANDOM:
         return _NOBODYS.get(label, _NOBODYS_UUID)
-    side = world.sides[actor.other if kind == OTHER else actor.slug]
-    rows = {OWN: side.own, OTHER: side.own, COUSIN: side.cousin, DELETED: side.deleted}[kind]
-    return str(rows[label].pk)
+    side = world.sides[actor.other if kind in (OTHER, OTHERS_DELETED) else actor.slug]
+    rows = {COUSIN: side.cousin, DELETED: side.deleted, OTHERS_DELETED: side.deleted}
+    return str(rows.get(kind, side.own)[label].pk)
 
 
 def is_hidden(label: str, actor: Actor) -> bool:

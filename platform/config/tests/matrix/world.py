@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from common.models import Entity
@@ -18,12 +20,12 @@ from tenants.models import Organization, OrganizationUsage, Permission, Role, Us
 from tenants.permissions import BUILT_IN_ROLES
 from tenants.services import add_member, create_organization, create_user
 from tenants.testing import ORGANIZATIONS, organization_named
-from tenants.tests.rows import tenant_models
+from tenants.tests.rows import PLATFORMS, make_staff_access, tenant_models
 from tenants.tests.sql import run
 
 QUESTION, KEY = "How many days of leave are there?", "asked-before"
 JOB = ProcrastinateJob._meta.label
-MADE_BEFORE = {"tenants.Organization", "tenants.OrganizationUsage"}
+MADE_BEFORE = {"tenants.Organization", "tenants.OrganizationUsage"} | PLATFORMS
 
 Rows = dict[str, Any]  # by label of their model
 
@@ -112,6 +114,8 @@ def _session_of(person: Any) -> str:
 
 def _side(organization: Any, people: Rows) -> Side:
     side = Side(organization.slug, organization)
+    for rows in (side.own, side.cousin):
+        rows["tenants.StaffAccess"] = make_staff_access(organization)
     with acting_for(organization):
         _describe(organization)
         for rows in (side.own, side.cousin):
@@ -168,6 +172,10 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
     """What a row must be like to be found by those who may find it."""
     owner = people[f"{side.slug}-owner"]
     match label:
+        case "tenants.AccessToken":
+            return {"user": owner, "expires_at": timezone.now() + timedelta(days=1)}
+        case "tenants.AuditSeal":
+            return {"entry_id": rows["tenants.AuditEntry"].pk}
         case "agents.AgentConfig":
             return {"model_name": "extractive"}
         case "agents.Conversation":
