@@ -14,7 +14,34 @@ _AGENT = (
 _PERSON = "email; username; full_name"
 _EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
 
+_USERS = "user:own; user:self; user:boss; user:viewer; user:peer; user:nobody"
+_ROLES = (
+    "role:own; role:owner; role:viewer; role:people; role:roles; role:wide; role:empty; role:member"
+)
+
+
+def _grants(path: str, rows: str, table: str) -> list[Rule]:
+    to_role = table.replace("User", "Role")
+    return [
+        Rule(
+            "owner manager", f"POST {path}/grants/ user", rows, f"does>+{table}; action; {_USERS}"
+        ),
+        Rule(
+            "owner manager", f"POST {path}/grants/ role", rows, f"does>+{to_role}; action; {_ROLES}"
+        ),
+        Rule("owner manager", f"DELETE {path}/grants/{{pk}}/", "own", f"does>-{table}"),
+        Rule("owner manager", f"DELETE {path}/grants/{{pk}}/", "role", f"does>-{to_role}"),
+    ]
+
+
 ALLOWED_OVER_API = [
+    # Tokens: each ends their own
+    Rule(
+        "owner manager member viewer people roles",
+        "DELETE tokens/{pk}/",
+        "mine",
+        "does>~AccessToken",
+    ),
     # People: of no more rights than one's own; nobody gives more than they hold
     Rule("owner", "POST users/", "", f"does>+User; {_PERSON}; is_active; password"),
     Rule("owner", "POST users/", "", "roles:own; roles:owner; roles:viewer; roles:people"),
@@ -28,6 +55,7 @@ ALLOWED_OVER_API = [
         "roles:wide; roles:empty",
     ),
     Rule("owner", "DELETE users/{pk}/", "boss nobody", "does>~User"),
+    Rule("owner", "POST users/{pk}/restore/", "deleted", "does>~User"),
     Rule("people", "POST users/", "", f"does>+User; {_PERSON}; is_active; password"),
     Rule("people", "POST users/", "", "roles:people; roles:empty"),
     Rule("people", "PATCH users/{pk}/", "self peer nobody", _PERSON),
@@ -47,6 +75,7 @@ ALLOWED_OVER_API = [
         "name; description; permissions:none; permissions:users; permissions:roles;permissions:all",
     ),
     Rule("owner", "DELETE roles/{pk}/", "own people roles wide empty", "does>~Role"),
+    Rule("owner", "POST roles/{pk}/restore/", "deleted", "does>~Role"),
     Rule("roles", "PATCH roles/{pk}/", "roles empty", "name; description"),
     Rule("roles", "PATCH roles/{pk}/", "roles", "permissions:none"),
     Rule("roles", "PATCH roles/{pk}/", "empty", "permissions:roles"),
@@ -62,6 +91,7 @@ ALLOWED_OVER_API = [
         f"name; description; is_active; {_EVERYBODY}",
     ),
     Rule("owner manager", "DELETE projects/{pk}/", "own joined", "does>~Project"),
+    Rule("owner manager", "POST projects/{pk}/restore/", "deleted", "does>~Project"),
     Rule(
         "owner manager",
         "POST projects/{project_pk}/members/",
@@ -76,6 +106,16 @@ ALLOWED_OVER_API = [
         "self viewer",
         "does>-ProjectMember",
     ),
+    # Grants: given and taken back by who may change the row, of what they hold
+    *(
+        rule
+        for path, rows, table in [
+            ("projects/{project_pk}", "own joined", "ProjectUserGrant"),
+            ("agents/{agent_pk}", "own shared joined unjoined", "AgentUserGrant"),
+            ("documents/{document_pk}", "own joined unjoined", "DocumentUserGrant"),
+        ]
+        for rule in _grants(path, rows, table)
+    ),
     # Agents
     Rule("owner manager", "POST agents/", "", f"does>+AgentConfig; {_AGENT}"),
     Rule(
@@ -85,6 +125,7 @@ ALLOWED_OVER_API = [
         f"{_AGENT}; project:none",
     ),
     Rule("owner manager", "DELETE agents/{pk}/", "own shared joined unjoined", "does>~AgentConfig"),
+    Rule("owner manager", "POST agents/{pk}/restore/", "deleted", "does>~AgentConfig"),
     Rule(
         "owner manager",
         "POST agents/{pk}/publish/",
@@ -110,6 +151,12 @@ ALLOWED_OVER_API = [
     Rule("owner manager", "POST documents/{pk}/reprocess/", "own", "does>Document.error"),
     Rule("owner manager", "POST documents/{pk}/restore/", "deleted", "does>~Document"),
     # Conversations: one's own
+    Rule(
+        "owner manager member",
+        "POST conversations/{pk}/restore/",
+        "mine-deleted",
+        "does>~Conversation",
+    ),
     Rule(
         "owner manager member",
         "POST conversations/",
