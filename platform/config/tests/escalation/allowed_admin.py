@@ -32,8 +32,8 @@ def _grants(name: str, actions: str) -> str:
         for side, table in (("user_grants", "UserGrant"), ("role_grants", "RoleGrant"))
         for action in actions.split()
     ]
-    whats += [f"user_grants.user:{who}>+{name}UserGrant" for who in ("own", "boss", "nobody")]
-    roles = ("own", "owner", "people", "roles", "empty")
+    whats += [f"user_grants.user:{who}>+{name}UserGrant" for who in ("boss", "nobody")]
+    roles = ("owner", "people", "roles", "empty")
     whats += [f"role_grants.group:{role}>+{name}RoleGrant" for role in roles]
     whats += [f"user_grants.DELETE>-{name}UserGrant", f"role_grants.DELETE>-{name}RoleGrant"]
     return "; ".join(whats)

@@ -14,21 +14,28 @@ _AGENT = (
 _PERSON = "email; username; full_name"
 _EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
 
-_USERS = "user:own; user:self; user:boss; user:viewer; user:peer; user:nobody"
-_ROLES = (
-    "role:own; role:owner; role:viewer; role:people; role:roles; role:wide; role:empty; role:member"
-)
 
-
-def _grants(path: str, rows: str, table: str) -> list[Rule]:
+def _grants(path: str, table: str) -> list[Rule]:
+    """Beside the one tried first: to "nobody", or to "empty". "own" is granted it already."""
     to_role = table.replace("User", "Role")
+    people = f"user:own>+{table}; user:self; user:boss; user:viewer; user:peer"
+    built_in = f"+{to_role}.group +{to_role}.role_scope"
+    roles = "; ".join(
+        [
+            f"role:own>+{to_role}",
+            *(f"role:{name}>{built_in}" for name in ("owner", "viewer")),
+            *(f"role:{name}>+{to_role}.group" for name in ("people", "roles", "wide")),
+        ]
+    )
     return [
         Rule(
-            "owner manager", f"POST {path}/grants/ user", rows, f"does>+{table}; action; {_USERS}"
-        ),
-        Rule(
-            "owner manager", f"POST {path}/grants/ role", rows, f"does>+{to_role}; action; {_ROLES}"
-        ),
+            "owner manager",
+            f"POST {path}/grants/ {kind}",
+            "own",
+            f"does>+{made}; action>+{made}.permission; {to}",
+        )
+        for kind, made, to in (("user", table, people), ("role", to_role, roles))
+    ] + [
         Rule("owner manager", f"DELETE {path}/grants/{{pk}}/", "own", f"does>-{table}"),
         Rule("owner manager", f"DELETE {path}/grants/{{pk}}/", "role", f"does>-{to_role}"),
     ]
@@ -109,12 +116,12 @@ ALLOWED_OVER_API = [
     # Grants: given and taken back by who may change the row, of what they hold
     *(
         rule
-        for path, rows, table in [
-            ("projects/{project_pk}", "own joined", "ProjectUserGrant"),
-            ("agents/{agent_pk}", "own shared joined unjoined", "AgentUserGrant"),
-            ("documents/{document_pk}", "own joined unjoined", "DocumentUserGrant"),
+        for path, table in [
+            ("projects/{project_pk}", "ProjectUserGrant"),
+            ("agents/{agent_pk}", "AgentUserGrant"),
+            ("documents/{document_pk}", "DocumentUserGrant"),
         ]
-        for rule in _grants(path, rows, table)
+        for rule in _grants(path, table)
     ),
     # Agents
     Rule("owner manager", "POST agents/", "", f"does>+AgentConfig; {_AGENT}"),
@@ -138,6 +145,7 @@ ALLOWED_OVER_API = [
         "POST documents/",
         "",
         "does>+Document; is_searchable; metadata; project:joined;"
+        "is_restricted; together>+DocumentUserGrant;"
         "file>+Document.file_size +Document.filename +Document.sha256",
     ),
     Rule("owner manager", "POST documents/", "", "project:own"),
@@ -145,7 +153,8 @@ ALLOWED_OVER_API = [
         "owner manager",
         "PATCH documents/{pk}/",
         "own joined unjoined",
-        "is_searchable; metadata; project:none; project:own; project:joined",
+        "is_searchable; metadata; project:none; project:own; project:joined;"
+        "is_restricted; together>+DocumentUserGrant",
     ),
     Rule("owner manager", "DELETE documents/{pk}/", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "POST documents/{pk}/reprocess/", "own", "does>Document.error"),

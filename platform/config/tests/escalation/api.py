@@ -43,6 +43,8 @@ def targets(scene: Scene, way: Way, actor: str) -> list[str]:
         return [""]
     (model, _) = list(way.parameters().values())[-1]
     names = scene.targets(model, actor)
+    if way.names:  # all rows are shared alike
+        names = [name for name in names if name not in ("shared", "joined", "unjoined")]
     return names[:1] if actor in NOBODIES else names
 
 
