@@ -55,11 +55,8 @@ def _is_password_of(user, password):
 def _record_failure(user):
     """Write a failed sign-in to its organization's audit trail; of a name nobody has, to the
     platform's, so that it takes as long."""
-    if user is None or user.is_platform_staff:
-        block = acting_as_platform()
-    else:
-        block = acting_for(user.organization_id)
-    with block:
+    is_platforms = user is None or user.is_platform_staff
+    with acting_as_platform() if is_platforms else acting_for(user.organization_id):
         record("sign-in failed", subject=user)
 
 
