@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission as NamedPermission
 
 from config.tests.attempts.asking import Answer
-from config.tests.attempts.browsing import Browser, companions
+from config.tests.attempts.browsing import Browser, companions, may_names
 from config.tests.attempts.scene import SHARED, Scene, random_id
 from tenants.admin.testing import page
 from tenants.grants import tables
@@ -41,6 +41,9 @@ def form_complaints(scene: Scene, model: Any, *, is_new: bool) -> Iterator[str]:
             f"{formset.prefix}-{number}-{name}": value
             for name, value in companions(scene, formset.model).items()
         }
+        if issubclass(formset.model, Grant):  # to view it is granted already
+            change = may_names(model)[f"change_{model._meta.model_name}"]
+            beside[f"{formset.prefix}-{number}-permission"] = change
         beside[f"{formset.prefix}-TOTAL_FORMS"] = str(number + 1)
         for name, field in formset.empty_form.fields.items():
             if isinstance(field, forms.ModelChoiceField) and name != formset.model._meta.pk.name:
