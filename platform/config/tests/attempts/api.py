@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -10,31 +11,48 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
+from tenants.api.views.grants import GrantViewSet
+from tenants.grants import tables
+
 PREFIX = "/api/v1/"
 FORM = "application/x-www-form-urlencoded"
+# Fields of which a body names one, by serializer: each is a way of its own.
+ALTERNATIVES = {"NewGrantSerializer": ("user", "role")}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass
 class Way:
-    """A method of a route. `serializer` reads the body; None where no body is read."""
+    """A method of a route. `serializer` reads the body; None where no body is read.
+
+    `names` is the one field of several alternatives that the body has.
+    """
 
     method: str
     path: str
     view: Any
     serializer: Any
     encodings: tuple[str, ...]
+    names: str = ""
 
     @property
     def name(self) -> str:
         """As the tables call it: "PATCH users/{pk}/"."""
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.path} {self.names}".strip()
 
     @property
     def model(self) -> Any:
-        """The model whose rows the route serves."""
+        """The model whose rows the route serves; of grants that of those to users, for both."""
+        if isinstance(self.view, GrantViewSet):
+            return tables(self.view.parents.model)[0]
         queryset = getattr(self.view, "queryset", None)
         return None if queryset is None else queryset.model
+
+    def reads(self, name: str) -> bool:
+        """Whether a body may have a field of this name."""
+        return name in fields_of(self.serializer) or (
+            self.names != "" and any(name in names for names in ALTERNATIVES.values())
+        )
 
     def parameters(self) -> dict[str, tuple[Any, str]]:
         """By the name in the path: the model, and its field that is looked up."""
@@ -64,14 +82,26 @@ def ways(user: Any, methods: tuple[str, ...] = ("POST", "PUT", "PATCH")) -> list
             view.request = Request(APIRequestFactory().generic(method, path))
             view.request.user = user
             view.schema.method, view.schema.path = method, path
-            found.append(_way(method, path.removeprefix(PREFIX), view))
+            found += _alternatives(_way(method, path.removeprefix(PREFIX), view))
     return found
+
+
+def _alternatives(way: Way) -> list[Way]:
+    names = ALTERNATIVES.get(type(way.serializer).__name__, ())
+    found = [replace(way, serializer=deepcopy(way.serializer), names=name) for name in names]
+    for one in found:
+        for other in set(names) - {one.names}:
+            one.serializer.fields.pop(other)
+    return found or [way]
 
 
 def _way(method: str, path: str, view: Any) -> Way:
     if method == "DELETE":
         return Way(method, path, view, None, ("json",))
-    serializer, encodings = view.schema.get_request_serializer(), ("json", "multipart", "form")
+    serializer, encodings = (
+        view.schema.get_request_serializer(),
+        ("json", "form"),
+    )  # files come as "multipart", read alike
     if isinstance(serializer, dict):
         (media_type,) = serializer
         assert media_type == "multipart/form-data", f"{method} {path}: what is a {media_type}?"

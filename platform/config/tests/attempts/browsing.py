@@ -6,7 +6,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import Permission as NamedPermission
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Q
 
 from config.tests.attempts.asking import Answer, answer_to
 from config.tests.attempts.extras import extras
@@ -14,7 +16,8 @@ from config.tests.attempts.facts import PASSWORDS
 from config.tests.attempts.samples import changes_for
 from config.tests.attempts.scene import Scene
 from tenants.admin.testing import filled, page
-from tenants.models import Permission
+from tenants.models import Permission, Role, User
+from tenants.models.grant import Grant
 
 # What no rule can guess of a form, by model.
 FIELDS = {"tenants.User": {"username": "new-person"}}
@@ -94,6 +97,29 @@ class Browser:
             for name, field in self.fields.items()
             if (field.required and not self.base.get(name)) or name in said
         }
+
+
+def may_names(model: Any) -> dict[str, str]:
+    """By name the ids of Django's permissions to try in a grant: this model's and an alien one."""
+    app = model._meta.app_label
+    found = NamedPermission.objects.filter(
+        Q(content_type__app_label=app, content_type__model=model._meta.model_name)
+        | Q(content_type__app_label="auth", codename="change_user")
+        | Q(content_type__app_label="tenants", codename="view_user")
+    )
+    return {one.codename: str(one.pk) for one in found}
+
+
+def companions(scene: Scene, model: Any) -> dict[str, str]:
+    """What a new grant says beside the field that is tried."""
+    if not issubclass(model, Grant):
+        return {}
+    of = model._meta.get_field("content_object").related_model
+    return {
+        "user": str(scene.row(User, "nobody").pk),
+        "group": str(scene.row(Role, "empty").pk),
+        "permission": may_names(of)[f"view_{of._meta.model_name}"],
+    }
 
 
 def registered() -> list[Any]:

@@ -16,7 +16,7 @@ def _django_db_helper(django_db_setup, django_db_blocker):
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def scene(django_db_setup, django_db_blocker):
     """Committed rows, which no request of the suite changes: the last thing is to look."""
     from config.tests.attempts.scene import make_scene

@@ -11,8 +11,10 @@ from rest_framework import serializers
 from common.api.fields import JSONObjectField
 from config.tests.attempts.api import Way, fields_of
 from config.tests.attempts.facts import PASSWORDS
+from tenants.mails import email_tokens, password_tokens, uid_of
 from tenants.models import Permission
 from tenants.permissions import Permissions
+from tenants.testing import PASSWORD
 
 
 class Row(NamedTuple):
@@ -22,9 +24,26 @@ class Row(NamedTuple):
     name: str
 
 
+class Link(NamedTuple):
+    """A part of a link that is mailed to nobody: its token, or whose it is."""
+
+    tokens: Any
+
+
+SHARED = ("projects/{project_pk}", "agents/{agent_pk}", "documents/{document_pk}")
+
 # What no rule can guess of a body, by way and field.
 FIELDS: dict[str, dict[str, Any]] = {
-    "POST auth/login/": {"login": "acme-viewer", "password": "correct horse battery"},
+    "POST auth/login/": {"login": "acme-viewer", "password": PASSWORD},
+    "POST auth/password/change/": {"old": PASSWORD, "new": PASSWORDS[1]},
+    "POST auth/password/reset/confirm/": {
+        "uid": Link(None),
+        "token": Link(password_tokens),
+        "password": PASSWORDS[1],
+    },
+    "POST auth/email/verify/confirm/": {"uid": Link(None), "token": Link(email_tokens)},
+    **{f"POST {path}/grants/ user": {"user": Row("tenants.User", "nobody")} for path in SHARED},
+    **{f"POST {path}/grants/ role": {"role": Row("tenants.Role", "empty")} for path in SHARED},
     "POST users/": {"username": "new-person", "password": PASSWORDS[0]},
     "POST agents/": {"model_name": "extractive"},
     "POST search/": {"mode": "text"},
@@ -38,7 +57,13 @@ FIELDS: dict[str, dict[str, Any]] = {
 TARGETS = {
     "POST projects/{project_pk}/members/": "joined",
     "DELETE projects/{project_pk}/members/{user_id}/": "joined",
+    **dict.fromkeys(
+        (f"POST {rows}/{{pk}}/restore/" for rows in ("users", "roles", "projects", "agents")),
+        "deleted",
+    ),
     "POST documents/{pk}/restore/": "deleted",
+    "POST conversations/{pk}/restore/": "mine-deleted",
+    "DELETE tokens/{pk}/": "mine",
     "PATCH conversations/{pk}/": "mine",
     "DELETE conversations/{pk}/": "mine",
     "POST conversations/{conversation_pk}/messages/": "mine",
@@ -62,7 +87,13 @@ def body_of(way: Way, scene: Any) -> dict[str, Any]:
 
 
 def _said(value: Any, scene: Any) -> Any:
-    return str(scene.rows[value.label][value.name].pk) if isinstance(value, Row) else value
+    match value:
+        case Row():
+            return str(scene.rows[value.label][value.name].pk)
+        case Link():
+            person = scene.rows["tenants.User"]["nobody"]
+            return value.tokens.make_token(person) if value.tokens else uid_of(person)
+    return value
 
 
 def ids_of(way: Way, scene: Any, actor: str, **names: str) -> dict[str, Any] | None:

@@ -11,16 +11,19 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from agents.baker_recipes import conversation_recipe
+from agents.models import AgentConfig
 from agents.testing import make_agent
 from common.models import Entity
 from config.tests.attempts.facts import Ledger
 from knowledge.baker_recipes import document as document_recipe
+from knowledge.models import Document
 from tenants import counters, deletion
 from tenants.api.testing import token_of
 from tenants.baker_recipes import role_recipe
 from tenants.context import acting_for
+from tenants.grants import tables
 from tenants.lookup import find_by_login
-from tenants.models import AccessToken, Permission, Role, User
+from tenants.models import AccessToken, Permission, Project, Role, User
 from tenants.permissions import Permissions
 from tenants.services import (
     add_member,
@@ -29,7 +32,7 @@ from tenants.services import (
     set_permissions,
 )
 from tenants.testing import ORGANIZATIONS, organization_named
-from tenants.tests.rows import make_one_of_each, make_row, tenant_models
+from tenants.tests.rows import make_one_of_each, make_row, make_staff_access, tenant_models
 
 OWN_ROLES = {
     "people": [Permissions.USERS_ADD, Permissions.USERS_CHANGE],
@@ -40,6 +43,7 @@ OWN_ROLES = {
 # Who may come into the admin by the flag, so that it is their rights that are tried.
 LET_IN = ("viewer", "member", "manager", "people", "roles", "deactivated")
 ACMES = ("owner", *LET_IN, "boss")  # the boss is an owner whom nobody let into the admin
+SHARED = (Project, AgentConfig, Document)  # what can be granted
 BACKEND = "tenants.backends.LoginBackend"
 
 
@@ -112,8 +116,12 @@ def make_scene() -> Scene:
     scene.rows = {label: {"own": row} for label, row in ours.items()}
     for label in ours.keys() - {"tenants.Permission"}:
         scene.rows[label]["other"] = theirs[label]
+    for name, organization in (("own", acme), ("other", globex)):
+        access = make_staff_access(organization)
+        scene.rows.setdefault("tenants.StaffAccess", {})[name] = access
     with acting_for(acme):
         _deleted_rows(scene, ours)
+        _grants(scene)
         _people(scene)
         _content(scene)
         _actors(scene)
@@ -139,6 +147,13 @@ def _deleted_rows(scene: Scene, made: dict[str, Any]) -> None:
             continue  # there can be one of these only
         deletion.delete(row)
         scene.rows[label]["deleted"] = row
+
+
+def _grants(scene: Scene) -> None:
+    """Those to roles are taken back by the same way as those to users."""
+    for model in SHARED:
+        of_users, of_roles = (scene.rows[table._meta.label] for table in tables(model))
+        of_users["role"] = of_roles["own"]
 
 
 def _people(scene: Scene) -> None:
@@ -194,11 +209,13 @@ def _actors(scene: Scene) -> None:
     for name in ACMES:
         user = User.objects.get(username=f"acme-{name}")
         scene.personal["tenants.User", "self", name] = user
-        scene.personal["agents.Conversation", "mine", name] = conversation_recipe.make(
-            user=user,
-            agent=scene.rows["agents.AgentConfig"]["shared"],
-            project=scene.rows["tenants.Project"]["joined"],
-        )
+        for kind in ("mine", "mine-deleted"):
+            scene.personal["agents.Conversation", kind, name] = conversation_recipe.make(
+                user=user,
+                agent=scene.rows["agents.AgentConfig"]["shared"],
+                project=scene.rows["tenants.Project"]["joined"],
+            )
+        deletion.delete(scene.personal["agents.Conversation", "mine-deleted", name])
         scene.actors[name] = _signed_in(name, user)
         token = AccessToken.objects.filter(user=user).get()
         scene.personal["tenants.AccessToken", "mine", name] = token

@@ -6,16 +6,23 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import Permission as NamedPermission
 
 from config.tests.attempts.asking import Answer
-from config.tests.attempts.browsing import Browser
-from config.tests.attempts.scene import Scene, random_id
+from config.tests.attempts.browsing import Browser, companions, may_names
+from config.tests.attempts.scene import SHARED, Scene, random_id
 from tenants.admin.testing import page
+from tenants.grants import tables
+from tenants.models import Project
+from tenants.models.grant import Grant
 
-MALFORMED = ["no id", "\x00", "x" * 5000, "1", "{}", "00000000-0000-0000-0000-00000000000g"]
+MALFORMED = ["no id", "\x00", "x" * 5000, "1"]
 # The row of each model whose form an owner can send back as it is, where that is not "own".
 ROWS = {"tenants.User": "nobody", "tenants.Role": "empty", "tenants.Project": "joined"}
 
+_TAKEN_BACK = {"-ProjectMember"} | {
+    f"-{table._meta.object_name}" for model in SHARED for table in tables(model)
+}
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|[\w-]*nonce[\w-]*="[^"]*"')
 
 
@@ -30,11 +37,20 @@ def form_complaints(scene: Scene, model: Any, *, is_new: bool) -> Iterator[str]:
             yield from _tried(browser, name, field, {})
     for formset in browser.inlines:
         number = int(browser.base[f"{formset.prefix}-TOTAL_FORMS"])
-        total = {f"{formset.prefix}-TOTAL_FORMS": number + 1}
+        beside = {
+            f"{formset.prefix}-{number}-{name}": value
+            for name, value in companions(scene, formset.model).items()
+        }
+        if issubclass(formset.model, Grant):  # to view it is granted already
+            change = may_names(model)[f"change_{model._meta.model_name}"]
+            beside[f"{formset.prefix}-{number}-permission"] = change
+        beside[f"{formset.prefix}-TOTAL_FORMS"] = str(number + 1)
         for name, field in formset.empty_form.fields.items():
             if isinstance(field, forms.ModelChoiceField) and name != formset.model._meta.pk.name:
-                yield from _tried(browser, f"{formset.prefix}-{number}-{name}", field, total)
-        if formset.initial_form_count():
+                yield from _tried(browser, f"{formset.prefix}-{number}-{name}", field, beside)
+        if formset.initial_form_count() and (
+            model is Project or not issubclass(formset.model, Grant)
+        ):
             yield from _hidden_complaints(browser, formset)
 
 
@@ -47,6 +63,9 @@ def _tried(browser: Browser, name: str, field: Any, along: dict[str, Any]) -> It
         answer.body = _TOKEN.sub("", answer.body)
         return answer
 
+    if model is NamedPermission:
+        yield from _permission_complaints(where, field, sent)
+        return
     own = sent(str(scene.row(model, "own").pk))
     if own.status != 302 or not own.facts:
         yield f"{where}: its own is refused: {own.status}"
@@ -64,17 +83,28 @@ def _tried(browser: Browser, name: str, field: Any, along: dict[str, Any]) -> It
             yield f"{where}: {value[:50]!r} is answered {answer.status} and writes {answer.facts}"
 
 
+def _permission_complaints(where: str, field: Any, sent: Any) -> Iterator[str]:
+    """What is granted is one of few actions, named by Django's ids."""
+    if not sent(str(field.queryset.last().pk)).facts:
+        yield f"{where}: its own is refused"
+    others = NamedPermission.objects.exclude(pk__in=field.queryset)
+    for value in [*(str(one.pk) for one in others.order_by("pk")[::40]), "0", "9" * 30, *MALFORMED]:
+        answer = sent(value)
+        if answer.status not in (200, 400) or answer.facts:
+            yield f"{where}: {value[:50]!r} is answered {answer.status} and writes {answer.facts}"
+
+
 def _hidden_complaints(browser: Browser, formset: Any) -> Iterator[str]:
     """A row of an inline is named by two hidden fields: itself, and what it is a part of."""
     model = formset.model
     for name, of in ((model._meta.pk.name, model), (formset.fk.name, formset.fk.related_model)):
         rows = [browser.scene.row(of, label) for label in ("own", "other")]
-        for value in [*(str(row.pk) for row in rows if row), random_id(), *MALFORMED]:
-            for deletes in (True, False):
+        for value in [*(str(row.pk) for row in rows if row), random_id(), *MALFORMED[:2]]:
+            for deletes in (True, False)[: 2 if of is model else 1]:
                 data = {f"{formset.prefix}-0-{name}": value, f"{formset.prefix}-0-DELETE": deletes}
                 answer = browser.post(browser.base | data)
                 changed = {fact for fact, _ in answer.facts} - {"Project.member_count"}
-                if answer.status >= 500 or changed - {"-ProjectMember"}:
+                if answer.status >= 500 or changed - _TAKEN_BACK:
                     yield f"{browser.url} {name}: {value[:50]!r}: {answer.status} {answer.facts}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from config.tests.attempts.api import Way, fields_of
+from config.tests.attempts.api import Way
 from config.tests.attempts.asking import Asker
 from config.tests.attempts.extras import extras
 from config.tests.attempts.facts import difference
@@ -17,7 +17,7 @@ def extra_complaints(scene: Scene, way: Way, encoding: str) -> Iterator[str]:
     sent = {
         name: value
         for name, value in extras(scene, way.model, "owner").items()
-        if name not in fields_of(way.serializer) and not isinstance(value, SimpleUploadedFile)
+        if not way.reads(name) and not isinstance(value, SimpleUploadedFile)
     }
     plain, full = ask(ask.body, encoding), ask(sent | ask.body, encoding)
     if plain.status >= 300 or full.status != plain.status:

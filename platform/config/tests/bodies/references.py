@@ -59,6 +59,8 @@ class Reference:
     def malformed(self, own: str, *, encoding: str) -> Iterator[Any]:
         """What names no row at all, as the value of the whole field."""
         empty = [""] if not self.is_many and not self.takes_null else []
+        if self.way.names and encoding != "json":
+            empty = []  # nothing is said, then, and the body is refused as a whole
         if encoding != "json":
             # The multipart parser leaves out a zero, and what is left is an id.
             texts = ["no id", *([own + NUL] if encoding == "form" else []), *empty]

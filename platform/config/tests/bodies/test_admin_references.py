@@ -19,6 +19,7 @@ def none_of(complaints):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.long  # every field of every form and inline, a page each time
 @HALVES
 def test_a_form_names_only_what_is_there_for_who_fills_it_in(scene, half):
     none_of(

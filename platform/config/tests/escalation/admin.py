@@ -4,15 +4,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import Permission as NamedPermission
 from django.urls import NoReverseMatch, reverse
 
-from config.tests.attempts.browsing import LIKE_OTHERS, Browser, registered
+from common.models import Entity
+from config.tests.attempts.browsing import (
+    LIKE_OTHERS,
+    Browser,
+    companions,
+    may_names,
+    registered,
+)
 from config.tests.attempts.facts import PASSWORDS, difference
 from config.tests.attempts.samples import changes_for, sample
 from config.tests.attempts.scene import Scene
 from config.tests.escalation.judging import Achieved
 from config.tests.escalation.telling import Changes, all_of, is_of_globex, told, what_fields_do
 from tenants.admin.testing import page
+from tenants.admin.trash import DELETED, PARAMETER
+from tenants.models.grant import Grant
+
+ALIKE = {"agents.AgentConfig": {"shared", "unjoined"}, "tenants.Role": {"people", "wide"}}
 
 # The pages that every admin has, which are tried one by one.
 STANDARD = {"changelist", "add", "change", "delete", "history"}
@@ -20,7 +32,7 @@ STANDARD = {"changelist", "add", "change", "delete", "history"}
 
 def achieved(scene: Scene, actor: str, models: list[Any] | None = None) -> Iterator[Achieved]:
     for model in models or registered():
-        rows = scene.targets(model, actor) if model._meta.label in scene.rows else []
+        rows = _targets(scene, model, actor) if model._meta.label in scene.rows else []
         for what in _form(Browser(scene, actor, model)):
             if not (actor == "foreigner" and is_of_globex(what)):
                 yield Achieved(actor, f"add {model.__name__}", "", what)
@@ -30,6 +42,18 @@ def achieved(scene: Scene, actor: str, models: list[Any] | None = None) -> Itera
                 yield Achieved(actor, f"{way} {model.__name__}", name, what)
 
 
+def _targets(scene: Scene, model: Any, actor: str) -> list[str]:
+    """Rows of which no form treats one in another way than the next are tried once.
+
+    Who does not come in at all is refused before a row is looked for.
+    """
+    names = scene.targets(model, actor)
+    if actor in ("boss", "deactivated", "anonymous"):
+        return names[:1]
+    alike = ALIKE.get(model._meta.label, set()) if actor not in ("people", "roles") else set()
+    return [name for name in names if name not in alike]
+
+
 def _row(browser: Browser) -> Iterator[tuple[str, str]]:
     """All that can be done to one row, each with its way."""
     model, pk = browser.model, browser.row.pk
@@ -37,10 +61,15 @@ def _row(browser: Browser) -> Iterator[tuple[str, str]]:
         yield "change", what
     for what in _done(browser, page(model, "delete", pk), {"post": "yes"}):
         yield "delete", what
+    listed = page(model, "changelist")
     for name in _actions(model):
         selected = {"action": name, "_selected_action": str(pk), "post": "yes", "index": "0"}
-        for what in _done(browser, page(model, "changelist"), selected):
+        for what in _done(browser, listed, selected):
             yield name, what
+    if issubclass(model, Entity):
+        selected = {"action": "restore", "_selected_action": str(pk), "index": "0"}
+        for what in _done(browser, f"{listed}?{PARAMETER}={DELETED}", selected):
+            yield "restore", what
     for name in admin.site._registry[model].actions_submit_line or ():
         if browser.base:
             button = f"{model._meta.app_label}_{model._meta.model_name}_{name}"
@@ -48,7 +77,8 @@ def _row(browser: Browser) -> Iterator[tuple[str, str]]:
                 yield name, what
     for name, url in other_pages(model, pk):
         passwords = {"password1": PASSWORDS[1], "password2": PASSWORDS[1]}
-        data = browser.along() | passwords | {"usable_password": "true", "post": "yes"}
+        acts = {"reason": "To help with what was asked for.", "minutes": "30"}
+        data = browser.along() | passwords | acts | {"usable_password": "true", "post": "yes"}
         for what in _done(browser, url, data):
             yield name, what
 
@@ -90,11 +120,17 @@ def _inlines(browser: Browser) -> Iterator[str]:
     """Rows of inlines: new ones with each value of each field, those that are there deleted."""
     for formset in browser.inlines:
         prefix, model = formset.prefix, formset.model
+        if issubclass(model, Grant) and browser.row != browser.scene.row(browser.model, "own"):
+            continue  # all rows are shared alike
         number = int(browser.base[f"{prefix}-TOTAL_FORMS"])
-        total = {f"{prefix}-TOTAL_FORMS": number + 1}
+        beside = {
+            f"{prefix}-{number}-{name}": value
+            for name, value in companions(browser.scene, model).items()
+        }
+        beside[f"{prefix}-TOTAL_FORMS"] = str(number + 1)
         for name, values in _inline_changes(browser, formset).items():
             for label, value in values:
-                new = total | {f"{prefix}-{number}-{name}": value}
+                new = beside | {f"{prefix}-{number}-{name}": value}
                 answer = browser.post(browser.base | new)
                 yield from all_of(f"{prefix}.{name}:{label}".rstrip(":"), answer.facts, model)
         for place in range(formset.initial_form_count()):
@@ -103,7 +139,7 @@ def _inlines(browser: Browser) -> Iterator[str]:
         if not formset.initial_form_count():
             continue
         for field in model._meta.concrete_fields:
-            if field.name in ("id", "pk") or field.primary_key:
+            if field.primary_key or browser.row != browser.scene.row(browser.model, "own"):
                 continue
             value = _beside(browser, field)
             answer = browser.post(browser.base | {f"{prefix}-0-{field.name}": value})
@@ -116,7 +152,9 @@ def _inline_changes(browser: Browser, formset: Any) -> Changes:
     for field in formset.model._meta.concrete_fields:
         if field.primary_key or field.name == formset.fk.name or field.name == "organization":
             continue
-        if field.remote_field:
+        if field.related_model is NamedPermission:
+            found[field.name] = list(may_names(browser.model).items())
+        elif field.remote_field:
             found[field.name] = [
                 (label, value)
                 for label, value in changes_for(field, browser.scene, browser.actor)
@@ -128,6 +166,8 @@ def _inline_changes(browser: Browser, formset: Any) -> Changes:
 
 
 def _beside(browser: Browser, field: Any) -> Any:
+    if field.related_model is NamedPermission:
+        return may_names(browser.model)[f"change_{browser.model._meta.model_name}"]
     if not field.remote_field:
         return sample(field)
     values = dict(changes_for(field, browser.scene, browser.actor))

@@ -20,7 +20,24 @@ _AGENT = (
     "max_tokens; tools; metadata; project:own; project:joined"
 )
 _DETAILS = "name; description; email; phone; website"
+_CHOSEN = "is_searchable; is_restricted; metadata; together>+DocumentUserGrant"
 _FILE = "file>+Document.file_size +Document.filename +Document.sha256"
+
+
+def _grants(name: str, actions: str) -> str:
+    """What may be given and taken back on a row; nothing of a grant is changed."""
+    kind = {"Agent": "agentconfig"}.get(name, name.lower())
+    whats = [
+        f"{side}.permission:{action}_{kind}>+{name}{table}"
+        for side, table in (("user_grants", "UserGrant"), ("role_grants", "RoleGrant"))
+        for action in actions.split()
+    ]
+    whats += [f"user_grants.user:{who}>+{name}UserGrant" for who in ("boss", "nobody")]
+    roles = ("owner", "people", "roles", "empty")
+    whats += [f"role_grants.group:{role}>+{name}RoleGrant" for role in roles]
+    whats += [f"user_grants.DELETE>-{name}UserGrant", f"role_grants.DELETE>-{name}RoleGrant"]
+    return "; ".join(whats)
+
 
 ALLOWED_IN_ADMIN = [
     # Organizations
@@ -30,14 +47,15 @@ ALLOWED_IN_ADMIN = [
         "add Organization",
         "",
         f"does>+Organization +OrganizationUsage; {_DETAILS}; slug; is_active; max_users;"
-        "max_projects; max_storage_gb",
+        "max_projects; max_storage_gb; retention_days",
     ),
     Rule(
         "staff",
         "change Organization",
         "own",
-        f"{_DETAILS}; slug; is_active; max_users; max_projects; max_storage_gb",
+        f"{_DETAILS}; slug; is_active; max_users; max_projects; max_storage_gb; retention_days",
     ),
+    Rule("staff", "tenants_organization_act Organization", "own", "does>+StaffAccess"),
     Rule("staff", "delete Organization", "own", "does>~Organization"),
     Rule("staff", "delete_selected Organization", "own", "does>~Organization"),
     # People: of no more rights than one's own; of oneself nobody changes the rights
@@ -71,10 +89,15 @@ ALLOWED_IN_ADMIN = [
         f"{_PERSON}; {_RIGHTS}; granted_roles:people",
     ),
     Rule("owner people", "change User", "self", _PERSON),
-    Rule("owner", "auth_user_password_change User", "self boss nobody", "does>User.password"),
-    Rule("staff", "auth_user_password_change User", "boss nobody", "does>User.password"),
-    Rule("staff", "auth_user_password_change User", "platform", "does>platform:User.password"),
-    Rule("people", "auth_user_password_change User", "self peer nobody", "does>User.password"),
+    Rule("owner staff", "auth_user_password_change User", "nobody", "does>User.password"),
+    Rule(
+        "owner staff",
+        "auth_user_password_change User",
+        "boss",
+        "does>User.password ~AccessToken",
+    ),
+    Rule("people", "auth_user_password_change User", "peer nobody", "does>User.password"),
+    Rule("owner staff", "restore User", "deleted", "does>~User"),
     Rule("owner staff", "delete User", "boss nobody", "does>~User"),
     Rule("owner staff", "delete_selected User", "boss nobody", "does>~User"),
     # Roles: an organization's own
@@ -83,11 +106,12 @@ ALLOWED_IN_ADMIN = [
     Rule(
         "owner staff",
         "change Role",
-        "own people roles wide empty",
+        "own roles empty",
         f"name; description; {_PERMISSIONS}; granted_permissions:none",
     ),
-    Rule("owner staff", "delete Role", "own people roles wide empty", "does>~Role"),
-    Rule("owner staff", "delete_selected Role", "own people roles wide empty", "does>~Role"),
+    Rule("owner staff", "delete Role", "own roles empty", "does>~Role"),
+    Rule("owner staff", "delete_selected Role", "own roles empty", "does>~Role"),
+    Rule("owner staff", "restore Role", "deleted", "does>~Role"),
     Rule("roles", "change Role", "roles empty", "name; description"),
     Rule("roles", "change Role", "roles", "granted_permissions:none"),
     Rule("roles", "change Role", "empty", "granted_permissions:roles"),
@@ -117,52 +141,61 @@ ALLOWED_IN_ADMIN = [
     ),
     Rule("owner manager staff", "delete Project", "own joined", "does>~Project"),
     Rule("owner manager staff", "delete_selected Project", "own joined", "does>~Project"),
+    Rule("owner manager staff", "restore Project", "deleted", "does>~Project"),
+    Rule("owner manager staff", "change Project", "own", _grants("Project", "view change")),
+    Rule("owner manager", "change Project", "own", "user_grants.user:self>+ProjectUserGrant"),
     # Agents
     Rule("owner manager staff", "add AgentConfig", "", f"does>+AgentConfig; {_AGENT}"),
     Rule("staff", "add AgentConfig", "", "organization:other>+AgentConfig +globex:AgentConfig"),
     Rule(
         "owner manager staff",
         "change AgentConfig",
-        "own shared joined unjoined",
+        "own joined",
         f"{_AGENT}; project:none",
     ),
     Rule(
         "owner manager staff",
         "delete AgentConfig",
-        "own shared joined unjoined",
+        "own joined",
         "does>~AgentConfig",
     ),
     Rule(
         "owner manager staff",
         "delete_selected AgentConfig",
-        "own shared joined unjoined",
+        "own joined",
         "does>~AgentConfig",
     ),
     Rule(
         "owner manager staff",
         "publish AgentConfig",
-        "own shared joined unjoined",
+        "own joined",
         "does>+AgentVersion",
     ),
     Rule(
         "owner manager staff",
         "save_and_publish AgentConfig",
-        "own shared joined unjoined",
+        "own joined",
         "does>+AgentVersion",
     ),
-    # Documents
+    Rule("owner manager staff", "restore AgentConfig", "deleted", "does>~AgentConfig"),
+    Rule("owner manager staff", "change AgentConfig", "own", _grants("Agent", "view use change")),
+    Rule("owner manager", "change AgentConfig", "own", "user_grants.user:self>+AgentUserGrant"),
+    # Documents; who restricts one is granted it
+    Rule("owner manager", "restore Document", "deleted", "does>~Document"),
+    Rule("owner manager", "change Document", "own", _grants("Document", "view change")),
+    Rule("owner manager", "change Document", "own", "user_grants.user:self>+DocumentUserGrant"),
     Rule(
         "owner manager member",
         "add Document",
         "",
-        f"does>+Document; is_searchable; metadata; project:joined; {_FILE}",
+        f"does>+Document; {_CHOSEN}; project:joined; {_FILE}",
     ),
     Rule("owner manager", "add Document", "", "project:own"),
     Rule(
         "owner manager",
         "change Document",
         "own joined unjoined",
-        "is_searchable; metadata; project:none; project:own; project:joined",
+        f"{_CHOSEN}; project:none; project:own; project:joined",
     ),
     Rule("owner manager", "delete Document", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "delete_selected Document", "own joined unjoined", "does>~Document"),

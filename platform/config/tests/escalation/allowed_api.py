@@ -14,7 +14,41 @@ _AGENT = (
 _PERSON = "email; username; full_name"
 _EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
 
+
+def _grants(path: str, table: str) -> list[Rule]:
+    """Beside the one tried first: to "nobody", or to "empty". "own" is granted it already."""
+    to_role = table.replace("User", "Role")
+    people = f"user:own>+{table}; user:self; user:boss; user:viewer; user:peer"
+    built_in = f"+{to_role}.group +{to_role}.role_scope"
+    roles = "; ".join(
+        [
+            f"role:own>+{to_role}",
+            *(f"role:{name}>{built_in}" for name in ("owner", "viewer")),
+            *(f"role:{name}>+{to_role}.group" for name in ("people", "roles", "wide")),
+        ]
+    )
+    return [
+        Rule(
+            "owner manager",
+            f"POST {path}/grants/ {kind}",
+            "own",
+            f"does>+{made}; action>+{made}.permission; {to}",
+        )
+        for kind, made, to in (("user", table, people), ("role", to_role, roles))
+    ] + [
+        Rule("owner manager", f"DELETE {path}/grants/{{pk}}/", "own", f"does>-{table}"),
+        Rule("owner manager", f"DELETE {path}/grants/{{pk}}/", "role", f"does>-{to_role}"),
+    ]
+
+
 ALLOWED_OVER_API = [
+    # Tokens: each ends their own
+    Rule(
+        "owner manager member viewer people roles",
+        "DELETE tokens/{pk}/",
+        "mine",
+        "does>~AccessToken",
+    ),
     # People: of no more rights than one's own; nobody gives more than they hold
     Rule("owner", "POST users/", "", f"does>+User; {_PERSON}; is_active; password"),
     Rule("owner", "POST users/", "", "roles:own; roles:owner; roles:viewer; roles:people"),
@@ -28,6 +62,7 @@ ALLOWED_OVER_API = [
         "roles:wide; roles:empty",
     ),
     Rule("owner", "DELETE users/{pk}/", "boss nobody", "does>~User"),
+    Rule("owner", "POST users/{pk}/restore/", "deleted", "does>~User"),
     Rule("people", "POST users/", "", f"does>+User; {_PERSON}; is_active; password"),
     Rule("people", "POST users/", "", "roles:people; roles:empty"),
     Rule("people", "PATCH users/{pk}/", "self peer nobody", _PERSON),
@@ -47,6 +82,7 @@ ALLOWED_OVER_API = [
         "name; description; permissions:none; permissions:users; permissions:roles;permissions:all",
     ),
     Rule("owner", "DELETE roles/{pk}/", "own people roles wide empty", "does>~Role"),
+    Rule("owner", "POST roles/{pk}/restore/", "deleted", "does>~Role"),
     Rule("roles", "PATCH roles/{pk}/", "roles empty", "name; description"),
     Rule("roles", "PATCH roles/{pk}/", "roles", "permissions:none"),
     Rule("roles", "PATCH roles/{pk}/", "empty", "permissions:roles"),
@@ -62,6 +98,7 @@ ALLOWED_OVER_API = [
         f"name; description; is_active; {_EVERYBODY}",
     ),
     Rule("owner manager", "DELETE projects/{pk}/", "own joined", "does>~Project"),
+    Rule("owner manager", "POST projects/{pk}/restore/", "deleted", "does>~Project"),
     Rule(
         "owner manager",
         "POST projects/{project_pk}/members/",
@@ -76,6 +113,16 @@ ALLOWED_OVER_API = [
         "self viewer",
         "does>-ProjectMember",
     ),
+    # Grants: given and taken back by who may change the row, of what they hold
+    *(
+        rule
+        for path, table in [
+            ("projects/{project_pk}", "ProjectUserGrant"),
+            ("agents/{agent_pk}", "AgentUserGrant"),
+            ("documents/{document_pk}", "DocumentUserGrant"),
+        ]
+        for rule in _grants(path, table)
+    ),
     # Agents
     Rule("owner manager", "POST agents/", "", f"does>+AgentConfig; {_AGENT}"),
     Rule(
@@ -85,6 +132,7 @@ ALLOWED_OVER_API = [
         f"{_AGENT}; project:none",
     ),
     Rule("owner manager", "DELETE agents/{pk}/", "own shared joined unjoined", "does>~AgentConfig"),
+    Rule("owner manager", "POST agents/{pk}/restore/", "deleted", "does>~AgentConfig"),
     Rule(
         "owner manager",
         "POST agents/{pk}/publish/",
@@ -97,6 +145,7 @@ ALLOWED_OVER_API = [
         "POST documents/",
         "",
         "does>+Document; is_searchable; metadata; project:joined;"
+        "is_restricted; together>+DocumentUserGrant;"
         "file>+Document.file_size +Document.filename +Document.sha256",
     ),
     Rule("owner manager", "POST documents/", "", "project:own"),
@@ -104,12 +153,19 @@ ALLOWED_OVER_API = [
         "owner manager",
         "PATCH documents/{pk}/",
         "own joined unjoined",
-        "is_searchable; metadata; project:none; project:own; project:joined",
+        "is_searchable; metadata; project:none; project:own; project:joined;"
+        "is_restricted; together>+DocumentUserGrant",
     ),
     Rule("owner manager", "DELETE documents/{pk}/", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "POST documents/{pk}/reprocess/", "own", "does>Document.error"),
     Rule("owner manager", "POST documents/{pk}/restore/", "deleted", "does>~Document"),
     # Conversations: one's own
+    Rule(
+        "owner manager member",
+        "POST conversations/{pk}/restore/",
+        "mine-deleted",
+        "does>~Conversation",
+    ),
     Rule(
         "owner manager member",
         "POST conversations/",

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tenants import counters
-from tenants.deletion import _reachable
+from tenants.belongings import reachable
 
 DELETION = ("is_deleted", "deleted_at", "deletion_id")
 
@@ -42,7 +42,7 @@ def folded(names: set[str], model: Any) -> set[str]:
     if any(name[0] in "+-~" for name in plain):
         plain -= {f"{c.holder.partition('.')[2]}.{c.field}" for c in counters.COUNTERS}
     if model is not None and f"~{model.__name__}" in plain and hasattr(model, "deletion_id"):
-        plain -= {f"~{other.__name__}" for other in _reachable(model) if other is not model}
+        plain -= {f"~{other.__name__}" for other in reachable(model) if other is not model}
     return plain
 
 

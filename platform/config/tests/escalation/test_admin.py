@@ -8,10 +8,9 @@ from config.tests.escalation.judging import complaints
 
 pytestmark = pytest.mark.django_db(databases=["default", "platform"])
 
+# Who may do most takes minutes.
 ACTORS = [
-    "owner",
-    "staff",
-    "manager",
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("owner", "staff", "manager")),
     "member",
     "viewer",
     "people",
