@@ -10,7 +10,7 @@ from tenants.api import fields
 from tenants.api.serializers.projects import ProjectSerializer
 from tenants.api.viewsets import NestedMixin
 
-pytestmark = pytest.mark.django_db(databases=["default", "platform"])
+pytestmark = [pytest.mark.long, pytest.mark.django_db(databases=["default", "platform"])]
 
 
 @pytest.fixture

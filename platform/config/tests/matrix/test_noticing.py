@@ -26,7 +26,7 @@ from tenants.context import SETTING
 from tenants.models import Project, User
 from tenants.tests.sql import run
 
-pytestmark = pytest.mark.django_db(databases=["default", "platform"])
+pytestmark = [pytest.mark.long, pytest.mark.django_db(databases=["default", "platform"])]
 
 PROJECTS = type(admin.site.get_model_admin(Project))
 PATTERNS = {pattern.name: pattern for pattern in all_patterns()}
