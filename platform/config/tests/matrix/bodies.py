@@ -229,7 +229,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "admin_password_reset_complete": {"GET": anybody()},
     "admin_email_confirm": {"GET": anybody(), "POST": anybody({}, kind="form")},
     "admin_email_confirmed": {"GET": anybody()},
-    # Where platform staff begin and stop to act; what they see then, `test_acting_staff` asks.
+    # Where platform staff begin and stop to act; what they see then, `tenants/tests/test_admin_staff_access.py` asks.
     "admin:tenants_organization_act": {
         "GET": Asked("nobody", staff=True),
         "POST": Asked("nobody", staff=None, body=ACT, kind="form"),
