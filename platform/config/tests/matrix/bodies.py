@@ -229,7 +229,8 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "admin_password_reset_complete": {"GET": anybody()},
     "admin_email_confirm": {"GET": anybody(), "POST": anybody({}, kind="form")},
     "admin_email_confirmed": {"GET": anybody()},
-    # Where platform staff begin and stop to act; what they see then, `tenants/tests/test_admin_staff_access.py` asks.
+    # Where platform staff begin and stop to act. What they see then is asked in
+    # config/tests/test_staff_access.py.
     "admin:tenants_organization_act": {
         "GET": Asked("nobody", staff=True),
         "POST": Asked("nobody", staff=None, body=ACT, kind="form"),
