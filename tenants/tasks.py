@@ -12,9 +12,9 @@ from procrastinate.contrib.django import app
 from common import jobs
 from tenants import lookup, mails, throttle
 from tenants.audit.sealing import BATCH, seal
-from tenants.audit.triggers import PLATFORM_ID
 from tenants.belongings import settle
 from tenants.context import acting_as_platform, acting_for
+from tenants.models.role import PLATFORM_SCOPE
 
 QUEUE = "people"
 CHAINS_AT_ONCE = 1_000
@@ -67,7 +67,7 @@ def seal_audit_trail(timestamp: int) -> int:
 
 
 def _seal_all(organization_id: UUID) -> int:
-    is_platforms = organization_id == UUID(PLATFORM_ID)
+    is_platforms = organization_id == PLATFORM_SCOPE
     sealed = 0
     while True:
         with acting_as_platform() if is_platforms else acting_for(organization_id):

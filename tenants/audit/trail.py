@@ -1,13 +1,12 @@
 """What is written to the audit trail by hand: events that change no row, such as signing in."""
 
 from typing import Any
-from uuid import UUID
 
 from tenants.audit.actor import Actor, current_actor
 from tenants.audit.triggers import Audited
 from tenants.context import is_acting_as_platform
 from tenants.models import AuditEntry, AuditSeal
-from tenants.models.audit import PLATFORM_ID
+from tenants.models.role import PLATFORM_SCOPE
 
 
 def record(
@@ -27,7 +26,7 @@ def record(
             "object_name": _title(subject),
         }
     if is_acting_as_platform():
-        about["organization_id"] = UUID(PLATFORM_ID)
+        about["organization_id"] = PLATFORM_SCOPE
     entry = AuditEntry.objects.create(
         action=action,
         after=detail,

@@ -8,9 +8,6 @@ from typing import Any
 
 from tenants.rls import Declaration
 
-# Rows of the platform itself belong to no organization: their chain is that of the zeros.
-PLATFORM_ID = "00000000-0000-0000-0000-000000000000"
-
 
 class Audited(Declaration):
     """Every change of these columns is written to the audit trail, in the same transaction.

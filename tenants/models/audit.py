@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from common.ids import uuid7
-from tenants.audit.triggers import PLATFORM_ID, AppendOnly
+from tenants.audit.triggers import AppendOnly
 from tenants.fields import OrganizationField
 from tenants.managers import OrganizationManager
 from tenants.models.base import KEY
@@ -76,10 +76,6 @@ class AuditEntry(models.Model):
 
     def __str__(self):
         return f"{self.actor_name} {self.action} {self.object_type} {self.object_name}".strip()
-
-    @property
-    def is_of_the_platform(self):
-        return str(self.organization_id) == PLATFORM_ID
 
 
 class AuditSeal(models.Model):

@@ -10,10 +10,11 @@ from common.ids import uuid7
 from tenants import deletion, services
 from tenants.admin.testing import signed_in
 from tenants.api.testing import api_as, problem
-from tenants.audit.triggers import PLATFORM_ID, Audited
+from tenants.audit.triggers import Audited
 from tenants.checks import UNAUDITED, check_isolation
 from tenants.context import acting_for
 from tenants.models import AuditEntry, AuditSeal, Organization, Project, User
+from tenants.models.role import PLATFORM_SCOPE
 from tenants.testing import PASSWORD
 from tenants.tests.declarations import breaks
 from tenants.tests.rows import PLATFORMS, make_one_of_each, tenant_models
@@ -280,7 +281,7 @@ def test_the_platforms_own_rows_have_a_trail_of_the_platforms(people):
     [(found,)] = run(
         "SELECT organization_id FROM tenants_auditentry WHERE object_name = 'staff' LIMIT 1"
     )
-    assert str(found) == PLATFORM_ID
+    assert found == PLATFORM_SCOPE
 
 
 @both_logins
@@ -311,4 +312,4 @@ def test_a_sign_in_with_a_name_that_nobody_has_is_the_platforms(people):
     answer = client.post("/api/v1/auth/login/", {"login": "nobody", "password": "guess"})
     assert answer.status_code == 401
     written = "SELECT organization_id::text, object_id FROM tenants_auditentry WHERE action = %s"
-    assert run(written, ["sign-in failed"]) == [(PLATFORM_ID, None)]
+    assert run(written, ["sign-in failed"]) == [(str(PLATFORM_SCOPE), None)]

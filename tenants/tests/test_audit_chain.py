@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
-from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,10 +9,10 @@ from django.db import connections
 
 from tenants import services
 from tenants.audit.sealing import seal
-from tenants.audit.triggers import PLATFORM_ID
 from tenants.audit.verification import verify
 from tenants.context import acting_for
 from tenants.models import AuditEntry, AuditSeal
+from tenants.models.role import PLATFORM_SCOPE
 from tenants.tasks import seal_audit_trail
 from tenants.testing import as_owner
 from tenants.tests.sql import run
@@ -173,7 +172,7 @@ def test_each_organization_and_the_platform_has_its_own_chain(acme, globex):
     assert seal_audit_trail(0) > 30
     assert seal_audit_trail(0) == 0
     with as_owner():
-        for organization_id in (acme.pk, globex.pk, UUID(PLATFORM_ID)):
+        for organization_id in (acme.pk, globex.pk, PLATFORM_SCOPE):
             found = verify(organization_id)
             assert found.sealed > 0
             assert (found.unsealed, found.faults) == (0, [])

@@ -1,10 +1,8 @@
-from uuid import UUID
-
 from django.core.management.base import BaseCommand, CommandError
 
-from tenants.audit.triggers import PLATFORM_ID
 from tenants.audit.verification import chains, verify
 from tenants.models import Organization
+from tenants.models.role import PLATFORM_SCOPE
 
 PLATFORM = "platform"
 
@@ -29,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, organization, known, **options):
         names = dict(Organization.all_objects.values_list("pk", "slug"))
-        names[UUID(PLATFORM_ID)] = PLATFORM
+        names[PLATFORM_SCOPE] = PLATFORM
         heads = _heads(known)
         for name in sorted({*heads, organization or PLATFORM} - set(names.values())):
             raise CommandError(f"There is no organization {name}.")
