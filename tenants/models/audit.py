@@ -12,13 +12,7 @@ from tenants.audit.triggers import AppendOnly
 from tenants.fields import OrganizationField
 from tenants.managers import OrganizationManager
 from tenants.models.base import KEY
-from tenants.permissions import Permissions
 from tenants.rls import RowSecurity
-
-
-class AuditEntryQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        return self if user.has_perm(Permissions.AUDIT_VIEW) else self.none()
 
 
 class AuditEntry(models.Model):
@@ -47,7 +41,7 @@ class AuditEntry(models.Model):
     way = models.CharField(max_length=100)
     address = models.CharField(max_length=64, blank=True)
 
-    objects = OrganizationManager.from_queryset(AuditEntryQuerySet)()
+    objects = OrganizationManager()
 
     class Meta:
         base_manager_name = "objects"

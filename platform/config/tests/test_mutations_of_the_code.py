@@ -11,10 +11,12 @@ from config.tests import test_permissions, visibility
 from config.tests.test_permissions import ACTIONS, NAMES
 from config.tests.test_visibility import write_on_safe_methods
 from config.tests.visibility import MAY_SEE, make_rows
-from tenants import context, middleware
+from tenants import context, middleware, sharing
 from tenants.api.permissions import HoldsPermission, IsMember
+from tenants.api.views.grants import GrantViewSet
 from tenants.api.viewsets import NestedMixin, OrganizationViewSet
 from tenants.context import acting_for
+from tenants.grants import tables
 from tenants.permissions import Permissions
 from tenants.tests import test_context_guard
 from tenants.tests.noticing import noticing, reported
@@ -35,6 +37,7 @@ WITH_VISIBLE_TO = {
     if hasattr(model._default_manager.all(), "visible_to")
 }
 NESTED = sorted({view for _, _, view, *_ in ACTIONS if issubclass(view, NestedMixin)}, key=str)
+OF_ROWS = [view for view in NESTED if not issubclass(view, GrantViewSet)]
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +147,17 @@ def test_parents_that_need_not_be_visible(monkeypatch, sight, missed):
     missed(sight)
 
 
-@pytest.mark.parametrize("view", NESTED, ids=lambda view: view.__name__)
+@pytest.mark.parametrize("view", OF_ROWS, ids=lambda view: view.__name__)
 def test_rows_under_any_parent_in(monkeypatch, sight, missed, view):
     monkeypatch.delattr(view, "get_queryset")
+    missed({"under": sight["under"]})
+
+
+def test_grants_of_any_parent(monkeypatch, sight, missed):
+    def of_all(row):
+        return [grant for table in tables(type(row)) for grant in table.objects.all()]
+
+    monkeypatch.setattr(sharing, "grants_on", of_all)
     missed({"under": sight["under"]})
 
 

@@ -6,6 +6,7 @@ from agents.baker_recipes import agent_recipe, message_recipe
 from agents.services import publish_agent, start_conversation
 from agents.testing import make_agent
 from knowledge.baker_recipes import chunk, document
+from tenants import sharing
 from tenants.api.testing import api_as
 from tenants.context import acting_for
 from tenants.services import add_member, create_project
@@ -34,6 +35,8 @@ def make_rows(organization: Any, people: Any) -> dict[str, str]:
             message_recipe.make(conversation=found[name])
         for name in ("document of closed", "document of joined"):
             chunk.make(document=found[name])
+        for name in ("document of all", "agent of all", "joined"):
+            sharing.give(row=found[name], action="view", to=member)
     return {str(row.pk): name for name, row in found.items()}
 
 
@@ -76,6 +79,12 @@ UNDER = {
     "agents/agent of all/versions": 1,
     "agents/draft/versions": 0,
     "conversations/own conversation/messages": 1,
+    "projects/joined/grants": 1,
+    "projects/closed/grants": 0,
+    "documents/document of all/grants": 1,
+    "documents/document of joined/grants": 0,
+    "agents/agent of all/grants": 1,
+    "agents/draft/grants": 0,
 }
 
 
@@ -84,5 +93,5 @@ def check_what_lies_under(owner: Any, names: dict[str, str]) -> None:
     ids, client = {name: pk for pk, name in names.items()}, api_as(owner)
     for path, count in UNDER.items():
         what, name, part = path.split("/")
-        listed = client.get(f"/api/v1/{what}/{ids[name]}/{part}/").json()["results"]
-        assert len(listed) == count, path
+        page = client.get(f"/api/v1/{what}/{ids[name]}/{part}/").json()
+        assert len(page["grants" if part == "grants" else "results"]) == count, path
