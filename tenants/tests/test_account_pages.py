@@ -6,7 +6,9 @@ import pytest
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils.http import urlsafe_base64_encode
 
+from common.ids import uuid7
 from tenants import mails, tasks
 from tenants.admin.testing import signed_in
 from tenants.api.testing import api_as
@@ -90,6 +92,24 @@ def test_a_link_that_is_none_says_so(people, uid):
         page = Client().get(reverse(name, args=[uid, "token"]))
         assert REFUSED in page.content.decode()
         assert b'type="submit"' not in page.content
+
+
+@pytest.mark.parametrize("name", ["admin_password_reset_confirm", "admin_email_confirm"])
+def test_a_wrong_link_does_not_tell_whether_there_is_such_a_person(people, name):
+    somebody = mails.uid_of(people["acme-owner"])
+    nobody = urlsafe_base64_encode(str(uuid7()).encode())
+
+    def answers(uid):
+        client, page = Client(), reverse(name, args=[uid, "token"])
+        for asked in (client.get(page), client.post(page, chosen("a good password 7"))):
+            told = asked.content.decode().replace(uid, "")
+            yield (
+                asked.status_code,
+                re.sub(r'(nonce|value)="[^"]*"', "", told),
+                sorted(asked.headers),
+            )
+
+    assert list(answers(somebody)) == list(answers(nobody))
 
 
 def test_a_link_that_is_used_in_another_window_meanwhile_is_refused(people):
