@@ -29,6 +29,7 @@ def pytest_configure(config):
             database["HOST"] = str(embedded.socket_directory(home))
         settings.MEDIA_ROOT = home / "files"
     settings.SECURE_SSL_REDIRECT = False
+    settings.WHITENOISE_AUTOREFRESH = True  # else each test client looks through all static files
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 
 
