@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from common.ids import uuid7
 from tenants import services
 from tenants.audit.sealing import seal
 from tenants.audit.verification import verify
@@ -195,6 +196,16 @@ def test_the_command_says_what_is_sealed_and_where_each_chain_ends(acme):
     assert command("--organization", "acme", "--known", head) == f"{line}\n"
     with pytest.raises(CommandError, match="1 faults"):
         command("--known", head[:-1] + ("0" if head[-1] != "0" else "1"))
+
+
+def test_the_trail_of_an_organization_that_was_purged_is_named_by_its_id(acme):
+    purged = uuid7()
+    run(ENTRIES, {"organization": purged, "count": 3})
+    run(SEALS)
+    seal_audit_trail(0)
+    line = command("--organization", str(purged))
+    assert line.startswith(f"{purged}: 3 entries sealed; head {purged}:3:")
+    assert command("--organization", str(purged), "--known", line.split("head ")[1][:-1]) == line
 
 
 @pytest.mark.parametrize(

@@ -28,16 +28,19 @@ class Command(BaseCommand):
     def handle(self, *args, organization, known, **options):
         names = dict(Organization.all_objects.values_list("pk", "slug"))
         names[PLATFORM_SCOPE] = PLATFORM
+        kept = chains()
+        names = {pk: str(pk) for pk in kept} | names  # one that was purged keeps its trail
         heads = _heads(known)
         for name in sorted({*heads, organization or PLATFORM} - set(names.values())):
-            raise CommandError(f"There is no organization {name}.")
-        wanted = {pk for pk in names if names[pk] in heads} | set(chains())
+            raise CommandError(
+                f"There is no organization {name}. One that was purged is named by its id."
+            )
+        wanted = {pk for pk in names if names[pk] in heads} | set(kept)
         if organization:
             wanted = {pk for pk in names if names[pk] == organization}
         faults = 0
         for pk in sorted(wanted):
-            name = names.get(pk, str(pk))  # an organization that was purged keeps its trail
-            faults += self.report(name, verify(pk, heads.get(name)))
+            faults += self.report(names[pk], verify(pk, heads.get(names[pk])))
         if faults:
             raise CommandError(f"{faults} faults: the audit trail is not what was written.")
 
