@@ -26,7 +26,7 @@ coverage: develop ## run the tests and tell which lines they miss
 	@exec $(IN_VENV) -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
 
 test-long: develop ## run the tests that take long: crashes, load
-	@exec $(IN_VENV) -m pytest -m long $(PYTEST_ARGS)
+	@exec $(IN_VENV) -m pytest -n auto -m long $(PYTEST_ARGS)
 
 test-browser: develop ## run the tests that drive a browser
 	@exec $(IN_VENV) -m pytest -m browser $(PYTEST_ARGS)
