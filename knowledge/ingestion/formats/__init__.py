@@ -4,6 +4,6 @@ The order is that of asking: plain text comes last, because it takes whatever is
 Containers come first: what they hold uncompressed may look like anything.
 """
 
-from knowledge.ingestion.formats import docx, markdown, pdf, plain
+from knowledge.ingestion.formats import docx, markdown, pdf, plain, pptx
 
-FORMATS = (docx.FORMAT, pdf.FORMAT, markdown.FORMAT, plain.FORMAT)
+FORMATS = (docx.FORMAT, pptx.FORMAT, pdf.FORMAT, markdown.FORMAT, plain.FORMAT)
