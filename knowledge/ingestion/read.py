@@ -63,5 +63,5 @@ def _format_of(sample: Sample) -> Format:
 
 
 def _supported() -> str:
-    labels = [file_format.label for file_format in FORMATS]
+    labels = [file_format.label for file_format in FORMATS if file_format.label]
     return f"What can be read: {', '.join(labels[:-1])} and {labels[-1]}."

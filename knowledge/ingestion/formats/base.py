@@ -50,7 +50,8 @@ class Sample:
 class Format:
     """A kind of file. `read` may need minutes and much memory: it belongs in a child process.
 
-    `file_type` is the usual extension, `label` what people call the format. `recognizes` looks at
+    `file_type` is the usual extension, `label` what people call the format, or ""
+    where another format names it too. `recognizes` looks at
     the sample only, of a container at its directory too. `read` raises UnreadableDocument.
     """
 

@@ -17,7 +17,7 @@ from knowledge.ingestion.archives import DAMAGED, Archive
 from knowledge.ingestion.reading import UnreadableDocument
 
 _SMALL_PART_BYTES = 16 * 1024**2
-_DECLARES = (
+DECLARES = (
     "The file declares entities of its own, as no Office program does. Open it, save it anew and"
     " upload that."
 )
@@ -99,7 +99,7 @@ def damage_refused() -> Iterator[None]:
 def refuse_declarations(element: Element) -> None:
     """Refuse a document type, the only way to entities. Office documents have none."""
     if element.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableDocument(_DECLARES)
+        raise UnreadableDocument(DECLARES)
 
 
 def relations(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
