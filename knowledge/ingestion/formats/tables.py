@@ -5,7 +5,7 @@ as it stands, in a line of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby, islice, zip_longest
+from itertools import chain, groupby, islice, repeat
 
 from knowledge.ingestion.formats.table_headers import SAMPLE_ROWS, Header, find_header
 
@@ -49,19 +49,28 @@ def _row_lines(row: Sequence[str], header: Header | None) -> Iterator[str]:
     labels = header.labels if header and _count(row) > 1 else ()
     values = [
         f"{label}: {value}" if label else value
-        for value, label in zip_longest(row, labels[: len(row)], fillvalue="")
+        for value, label in zip(row, chain(labels, repeat("")), strict=False)
         if value
     ]
-    line = ""
-    for value in values:
-        longer = f"{line}{SEPARATOR}{value}" if line else value
-        if line and len(longer) > _LINE_CHARACTERS:
-            yield line
-            key = values[0]
-            longer = f"{key}{SEPARATOR}{value}" if len(key) <= _KEY_CHARACTERS else value
-        line = longer
-    if line:
+    line = SEPARATOR.join(values)
+    if len(line) > _LINE_CHARACTERS:
+        yield from _cut(values)
+    elif line:
         yield line
+
+
+def _cut(values: list[str]) -> Iterator[str]:
+    """A long row in parts, each of which begins with the row's first value, if that is short."""
+    key = f"{values[0]}{SEPARATOR}" if len(values[0]) <= _KEY_CHARACTERS else ""
+    line = values[0]
+    for value in values[1:]:
+        longer = f"{line}{SEPARATOR}{value}"
+        if len(longer) <= _LINE_CHARACTERS:
+            line = longer
+        else:
+            yield line
+            line = key + value
+    yield line
 
 
 def _count(row: Sequence[str]) -> int:
