@@ -23,7 +23,7 @@ _CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen":
 _UNSEEN = {"del", "moveFrom", "Fallback", "txbxContent", "rt"}
 _BLOCKS = ("p", "tbl")
 _WRAPPERS = {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}
-_PARTS_OF_NOTES = ("footnotes", "endnotes")
+_REFERENCES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
 
 
 @dataclass
@@ -32,7 +32,7 @@ class _Reader:
 
     assembly: Assembly
     styles: dict[str, Style]
-    notes: dict[tuple[str, str], str]
+    notes: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     has_title: bool = False
     items: list[str] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class _Reader:
 
     def _paragraph(self, element: Element) -> None:
         style = self._style(element)
-        text = text_of(element)
+        text = self.text_of(element)
         if style.is_contents:
             return
         if not text.strip():
@@ -82,10 +82,13 @@ class _Reader:
 
     def _notes(self, element: Element) -> Iterator[str]:
         for reference in descendants(element, *_REFERENCES):
-            kind = _REFERENCES[local(reference)]
-            number = ooxml.attribute(reference, "id") or ""
-            if text := self.notes.get((kind, number)):
+            number, text = self._note(reference)
+            if text:
                 yield f"[{number}] {text}"
+
+    def _note(self, reference: Element) -> tuple[int, str]:
+        kind = _REFERENCES[local(reference)]
+        return self.notes.get((kind, ooxml.attribute(reference, "id") or ""), (0, ""))
 
     def blocks(self, container: Element) -> None:
         for element in _children(container):
@@ -93,7 +96,7 @@ class _Reader:
                 self.block(element)
 
     def _table(self, element: Element) -> None:
-        table = read_table(element, children=_children, text_of=_cell_text)
+        table = read_table(element, children=_children, text_of=self.all_text)
         if table.cells is not None:  # a frame around what is no table
             for cell in table.cells:
                 self.blocks(cell)
@@ -101,33 +104,27 @@ class _Reader:
         else:
             self.assembly.lines(table.lines)
 
+    def text_of(self, paragraph: Element) -> str:
+        """The visible text of a paragraph, without its text boxes; a note leaves its number."""
+        return "".join(self._texts(paragraph))
 
-_REFERENCES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
+    def all_text(self, element: Element) -> str:
+        """All text in a cell of a table or in a note, other tables and text boxes included."""
+        return " ".join(self.text_of(paragraph) for paragraph in descendants(element, "p"))
 
-
-def text_of(paragraph: Element) -> str:
-    """The visible text of a paragraph, without its text boxes; a note leaves its number."""
-    return "".join(_texts(paragraph))
-
-
-def _texts(element: Element) -> Iterator[str]:
-    for part in element:
-        name = local(part)
-        if name in _UNSEEN or (name == "r" and is_on(child(child(part, "rPr"), "vanish"))):
-            continue
-        if name == "t":
-            yield part.text or ""
-        elif name in _CHARACTERS:
-            yield _CHARACTERS[name]
-        elif name in _REFERENCES:
-            yield f" [{ooxml.attribute(part, 'id')}]"
-        elif name not in ("pPr", "rPr", "p", "tbl"):
-            yield from _texts(part)
-
-
-def _cell_text(cell: Element) -> str:
-    """All text in a cell of a table, other tables and text boxes in it included."""
-    return " ".join(text_of(paragraph) for paragraph in descendants(cell, "p"))
+    def _texts(self, element: Element) -> Iterator[str]:
+        for part in element:
+            name = local(part)
+            if name in _UNSEEN or (name == "r" and is_on(child(child(part, "rPr"), "vanish"))):
+                continue
+            if name == "t":
+                yield part.text or ""
+            elif name in _CHARACTERS:
+                yield _CHARACTERS[name]
+            elif name in _REFERENCES:
+                yield f" [{self._note(part)[0]}]"
+            elif name not in ("pPr", "rPr", "p", "tbl"):
+                yield from self._texts(part)
 
 
 def _children(element: Element) -> Iterator[Element]:
@@ -147,15 +144,16 @@ def _outermost(element: Element, name: str) -> Iterator[Element]:
             yield from _outermost(part, name)
 
 
-def _read_notes(archive: Archive, parts: dict[str, str]) -> dict[tuple[str, str], str]:
-    notes = {}
-    for kind in _PARTS_OF_NOTES:
+def _read_notes(reader: _Reader, archive: Archive, parts: dict[str, str]) -> None:
+    """Foot- and endnotes, numbered in their order: their ids begin anywhere."""
+    for kind in _REFERENCES.values():
         if kind in parts:
             with archive.open(parts[kind]) as file:
                 for note in ooxml.stream(file, "footnote", "endnote"):
                     if ooxml.attribute(note, "type") in (None, "normal"):
-                        notes[kind, ooxml.attribute(note, "id") or ""] = _cell_text(note).strip()
-    return notes
+                        text = " ".join(reader.all_text(note).split())
+                        key = kind, ooxml.attribute(note, "id") or ""
+                        reader.notes[key] = len(reader.notes) + 1, text
 
 
 def _recognizes(sample: Sample) -> bool:
@@ -170,7 +168,8 @@ def _read(path: Path, limits: Limits) -> Reading:
             for kind, target in ooxml.relations(archive, main).values()
             if target in archive
         }
-        reader = _Reader(Assembly(limits), read_styles(archive, parts), _read_notes(archive, parts))
+        reader = _Reader(Assembly(limits), read_styles(archive, parts))
+        _read_notes(reader, archive, parts)
         with archive.open(main) as file:
             for element in ooxml.stream(file, *_BLOCKS):
                 reader.block(element)

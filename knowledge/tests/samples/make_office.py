@@ -1,7 +1,7 @@
 """Make the office samples anew: `python knowledge/tests/samples/make_office.py`.
 
-The documents are written here as flat OpenDocument files, which LibreOffice (`soffice`) opens and
-saves in each format. Nothing in them is true.
+LibreOffice (`soffice`) opens what is written here, flat OpenDocument files for the most part, and
+saves it in each format. Nothing in them is true.
 """
 
 import shutil
@@ -9,6 +9,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+from pptx import Presentation
+from pptx.util import Cm
 
 HERE = Path(__file__).parent
 NAMESPACES = " ".join(
@@ -98,41 +101,23 @@ TEXT = document(
 )
 
 
-def frame(role: str, content: str, top: int) -> str:
-    return (
-        f'<draw:frame presentation:class="{role}" svg:x="2cm" svg:y="{top}cm" svg:width="22cm"'
-        f' svg:height="4cm"><draw:text-box>{content}</draw:text-box></draw:frame>'
-    )
+def write_slides(path: Path) -> None:
+    """The slides are written by python-pptx: flat presentations lose their titles."""
+    show = Presentation()
+    first, lamps, ranges = (show.slides.add_slide(show.slide_layouts[at]) for at in (0, 1, 5))
+    first.shapes.title.text = "Lighthouse review"
+    first.placeholders[1].text = "Spring meeting of the keepers"
+    lamps.shapes.title.text = "Lamps"
+    lamps.placeholders[1].text = "All lamps now burn rapeseed oil.\nSpares lie in the cellar."
+    lamps.notes_slide.notes_text_frame.text = "The keeper of Skagen asked for a second spare lamp."
+    ranges.shapes.title.text = "Range"
+    values = [["Lighthouse", "Range"], ["Skagen", "20 miles"], ["Anholt", "14 miles"]]
+    cells = ranges.shapes.add_table(3, 2, Cm(2), Cm(6), Cm(20), Cm(4)).table
+    for at, row in enumerate(values):
+        for column, value in enumerate(row):
+            cells.cell(at, column).text = value
+    show.save(str(path))
 
-
-def slide(title: str, content: str, notes: str = "") -> str:
-    said = f"<presentation:notes>{frame('notes', paragraph(notes), 12)}</presentation:notes>"
-    return (
-        f'<draw:page draw:master-page-name="Default">{frame("title", paragraph(title), 1)}{content}'
-        f"{said if notes else ''}</draw:page>"
-    )
-
-
-SLIDES = document(
-    "presentation",
-    slide("Lighthouse review", frame("subtitle", paragraph("Spring meeting of the keepers"), 7))
-    + slide(
-        "Lamps",
-        frame("outline", items("All lamps now burn rapeseed oil.", "Spares lie in the cellar."), 7),
-        notes="The keeper of Skagen asked for a second spare lamp.",
-    )
-    + slide(
-        "Range",
-        '<draw:frame svg:x="2cm" svg:y="6cm" svg:width="22cm" svg:height="4cm">'
-        + table("", [["Lighthouse", "Range"], ["Skagen", "20 miles"], ["Anholt", "14 miles"]])
-        + "</draw:frame>",
-    ),
-    '<office:styles><style:presentation-page-layout style:name="AL1"/></office:styles>'
-    '<office:automatic-styles><style:page-layout style:name="PM1"><style:page-layout-properties'
-    ' fo:page-width="28cm" fo:page-height="21cm"/></style:page-layout></office:automatic-styles>'
-    '<office:master-styles><style:master-page style:name="Default"'
-    ' style:page-layout-name="PM1"/></office:master-styles>',
-)
 
 ORCHARDS = [
     ["Orchard", "Variety", "Trees", "Planted", "Price"],
@@ -157,7 +142,6 @@ SHEETS = document(
 )
 SOURCES = {
     "windmill.fodt": (TEXT, ["docx", "doc", "odt"]),
-    "lighthouse.fodp": (SLIDES, ["pptx", "ppt"]),
     "orchard.fods": (SHEETS, ["xlsx", "xls", "ods", "csv"]),
 }
 
@@ -167,24 +151,20 @@ def main() -> None:
     if soffice is None:
         raise SystemExit("LibreOffice (soffice) is needed.")
     with tempfile.TemporaryDirectory() as directory:
+        slides = Path(directory, "lighthouse.pptx")
+        write_slides(slides)
+        convert(soffice, slides, "pptx")
         for name, (content, extensions) in SOURCES.items():
             source = Path(directory, name)
             source.write_text(content)
             for extension in extensions:
-                subprocess.run(
-                    [
-                        soffice,
-                        f"-env:UserInstallation=file://{directory}/profile",
-                        "--headless",
-                        "--convert-to",
-                        extension,
-                        "--outdir",
-                        HERE,
-                        source,
-                    ],
-                    check=True,
-                    timeout=300,
-                )
+                convert(soffice, source, extension)
+
+
+def convert(soffice: str, source: Path, extension: str) -> None:
+    profile = f"-env:UserInstallation=file://{source.parent}/profile"
+    command = [soffice, profile, "--headless", "--convert-to", extension, "--outdir", HERE, source]
+    subprocess.run(command, check=True, timeout=300)
 
 
 if __name__ == "__main__":
