@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files import File
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from knowledge.ingestion.clean import clean_text
@@ -70,6 +71,16 @@ def local_copy(document: Document) -> Iterator[Path]:
             yield copy
     else:
         raise FileMissing(file.name or document.pk)
+
+
+@contextmanager
+def local_path(file: UploadedFile) -> Iterator[Path]:
+    """The path of an upload: that of the server's temporary file, or of a copy of a small one."""
+    if path := getattr(file, "temporary_file_path", None):
+        yield Path(path())
+    else:
+        with _copy(file.chunks()) as copy:
+            yield copy
 
 
 def _own_path(document: Document) -> Path | None:

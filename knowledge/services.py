@@ -1,9 +1,7 @@
 """Verbs on documents: rows, files and jobs together. Deleting is `tenants.deletion`'s."""
 
 import logging
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +12,6 @@ from django.utils import timezone
 
 from common.rollback import on_rollback
 from knowledge import files
-from knowledge.ingestion.formats.base import HEAD_BYTES
 from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
@@ -111,15 +108,10 @@ def keep_for_its_people(*, document: Document, by: User) -> None:
 
 
 def _type_of(file: UploadedFile, filename: str) -> str:
-    """The file type by its first bytes, or RefusedUpload."""
-    file.seek(0)
-    # One byte more than is looked at, so that the beginning is not taken for the whole.
-    head = file.read(HEAD_BYTES + 1)
-    with tempfile.NamedTemporaryFile(prefix="upload-") as sample:
-        sample.write(head)
-        sample.flush()
+    """The file type by the file's content, or RefusedUpload."""
+    with files.local_path(file) as path:
         try:
-            return detect_type(Path(sample.name), filename=filename)
+            return detect_type(path, filename=filename)
         except UnreadableDocument as error:
             raise RefusedUpload(error.reason) from error
 

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from knowledge.ingestion.formats import FORMATS
 from knowledge.ingestion.formats.base import Format, Sample
+from knowledge.ingestion.formats.containers import refuse_container
 from knowledge.ingestion.reading import Limits, Reading, UnreadableDocument
 
 # What people upload by mistake is named to them. The first bytes of each, at the offset given.
 _KNOWN_BUT_UNREADABLE = (
-    (0, b"PK\x03\x04", "a ZIP archive or an Office document"),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document in the format used before 2007"),
     (0, b"{\\rtf", "a Rich Text document"),
     (0, b"%!PS", "a PostScript document"),
     (0, b"\x89PNG", "an image"),
@@ -29,7 +28,8 @@ _KNOWN_BUT_UNREADABLE = (
 
 
 def detect_type(path: Path, *, filename: str) -> str:
-    """The file type ("pdf", "md", "txt"), by the beginning of the content. Quick.
+    """The file type ("pdf", "docx", "txt"), by the beginning of the content and by an archive's
+    directory, which stands at its end: `path` is the whole file. Quick.
 
     Raises UnreadableDocument for an empty file and for a format that cannot be read.
     """
@@ -58,9 +58,10 @@ def _format_of(sample: Sample) -> Format:
     for file_format in FORMATS:
         if file_format.recognizes(sample):
             return file_format
+    refuse_container(sample.container)
     raise UnreadableDocument(f"The format of the file is not supported. {_supported()}")
 
 
 def _supported() -> str:
-    labels = [file_format.label for file_format in FORMATS]
+    labels = [file_format.label for file_format in FORMATS if file_format.label]
     return f"What can be read: {', '.join(labels[:-1])} and {labels[-1]}."

@@ -29,6 +29,8 @@ class Limits:
     open_files: int = 64
     pages: int = 10_000
     characters: int = 12_000_000  # a text of 10 MiB fits
+    cells: int = 2_000_000  # of all tables of a spreadsheet, those that hold something
+    unpacked_bytes: int = 1024**3  # of all that an archive holds
 
     @property
     def answer_bytes(self) -> int:

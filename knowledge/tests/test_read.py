@@ -47,7 +47,7 @@ def refusal(path, filename="upload", function=read_document, **kwargs):
         (b"# Title", "readme.md", "md"),
         (b"# Title", "README.Markdown", "md"),
         (b"# Title", "readme.txt", "txt"),
-        (b"a,b\n1,2\n", "table.csv", "txt"),
+        (b"a,b\n1,2\n", "table.csv", "csv"),
         ("naïve".encode("utf-16"), "notes", "txt"),
         (GERMAN.encode("cp1252"), "notes", "txt"),
         (JAPANESE.encode("shift_jis"), "notes", "txt"),

@@ -1,8 +1,17 @@
 """The formats that can be read. A new one is a module beside these and a name in this list.
 
-The order is that of asking: plain text comes last, because it takes whatever is text.
+The order is that of asking: containers come first, because what they hold uncompressed may look
+like anything, and plain text last, because it takes whatever is text.
 """
 
-from knowledge.ingestion.formats import markdown, pdf, plain
+from knowledge.ingestion.formats import delimited, docx, markdown, pdf, plain, pptx, sheets
 
-FORMATS = (pdf.FORMAT, markdown.FORMAT, plain.FORMAT)
+FORMATS = (
+    docx.FORMAT,
+    pptx.FORMAT,
+    *sheets.FORMATS,
+    pdf.FORMAT,
+    markdown.FORMAT,
+    delimited.FORMAT,
+    plain.FORMAT,
+)

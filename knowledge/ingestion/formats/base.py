@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 
 from knowledge.ingestion.decode import decode_head
+from knowledge.ingestion.formats.containers import kind_of_container
 from knowledge.ingestion.reading import Limits, Reading
 
 HEAD_BYTES = 65_536
@@ -31,6 +32,14 @@ class Sample:
         """The beginning of the file as text, roughly decoded; None if it is not text."""
         return decode_head(self.head, complete=self.size <= len(self.head))
 
+    @cached_property
+    def container(self) -> str:
+        """The usual extension for what a ZIP or OLE file holds; "" for a file that is neither.
+
+        Raises UnreadableDocument for an archive that is damaged or hostile.
+        """
+        return kind_of_container(self.path, self.head)
+
     @property
     def extension(self) -> str:
         """The extension the file was given, in lower case without the dot. It proves nothing."""
@@ -41,8 +50,9 @@ class Sample:
 class Format:
     """A kind of file. `read` may need minutes and much memory: it belongs in a child process.
 
-    `file_type` is the usual extension, `label` what people call the format. `recognizes` looks at
-    the sample only. `read` raises UnreadableDocument.
+    `file_type` is the usual extension, `label` what people call the format, or ""
+    where another format names it too. `recognizes` looks at
+    the sample only, of a container at its directory too. `read` raises UnreadableDocument.
     """
 
     file_type: str
