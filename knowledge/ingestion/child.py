@@ -1,7 +1,8 @@
 """What runs in the child process that reads one file: `python -m knowledge.ingestion.child`.
 
 The request comes as JSON on standard input, the answer goes as JSON to standard output: either
-{"reading": {...}} or {"unreadable": "reason"}. Anything else means that the reader crashed.
+{"reading": {...}} or {"unreadable": "reason"}, each with what the process could not be sealed with
+("unsealed"). Anything else means that the reader crashed.
 Django is never imported here: a child must start in a fraction of a second.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 import orjson
 
 from knowledge.ingestion.reading import Limits, UnreadableDocument
+from knowledge.ingestion.seal import seal
 
 TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
 TOO_BIG = "Reading the file needed too much memory. Split it into parts."
@@ -29,10 +31,11 @@ def main() -> None:
     limits = Limits(**request["limits"])
     _die_with(request["parent"])
     _confine(limits)
+    unsealed = seal(readable=[Path(request["path"])])
     try:
-        answer = _answer(request, limits)
+        answer = orjson.dumps(_answer(request, limits) | {"unsealed": unsealed})
     except MemoryError:
-        answer = orjson.dumps({"unreadable": TOO_BIG})
+        answer = orjson.dumps({"unreadable": TOO_BIG, "unsealed": unsealed})
     sys.stdout.buffer.write(answer)
 
 
@@ -63,14 +66,14 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _answer(request: dict[str, Any], limits: Limits) -> bytes:
+def _answer(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
     module, _, function = request["reader"].partition(":")
     read = getattr(import_module(module), function)
     try:
         reading = read(Path(request["path"]), filename=request["filename"], limits=limits)
     except UnreadableDocument as error:
-        return orjson.dumps({"unreadable": error.reason})
-    return orjson.dumps({"reading": reading})
+        return {"unreadable": error.reason}
+    return {"reading": reading}
 
 
 if __name__ == "__main__":
