@@ -72,7 +72,7 @@ def run_to_the_end(
 ) -> int:
     """Run a child to its end and return its exit status. It leads a process group of its own,
     and whatever else it started, where nothing keeps it from that, goes with it."""
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 (no command comes from a client)
         command,
         stdin=question,
         stdout=answer,

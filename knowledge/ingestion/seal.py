@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable
 from errno import EPERM
 from pathlib import Path
+from typing import Any
 
 _PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 _PR_SET_SECCOMP = 22
@@ -29,7 +30,7 @@ _X32_CALLS = 0x40000000
 
 # asm/unistd.h. What talks to others or to other processes, and what starts programs; io_uring does
 # such things past any filter. The x32 variants of x86-64 are refused by their number's high bit.
-_CALLS = {
+_CALLS: dict[str, dict[str, Any]] = {
     "x86_64": {
         "architecture": 0xC000003E,  # linux/audit.h
         "clone": 56,
