@@ -2,7 +2,8 @@
 
 The request comes as JSON on standard input, the answer goes as JSON to standard output: either
 {"reading": {...}} or {"unreadable": "reason"}, each with what the process could not be sealed with
-("unsealed"). Anything else means that the reader crashed.
+("unsealed"). After a newline follow the attachments of the reading. Anything else means that the
+reader crashed.
 Django is never imported here: a child must start in a fraction of a second.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from knowledge.ingestion.reading import Limits, UnreadableDocument
+from knowledge.ingestion.reading import Attachment, Limits, UnreadableDocument
 from knowledge.ingestion.seal import seal
 
 TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
@@ -32,11 +33,15 @@ def main() -> None:
     _die_with(request["parent"])
     _confine(limits)
     unsealed = seal(readable=[Path(request["path"])])
+    attachments: tuple[Attachment, ...] = ()
     try:
-        answer = orjson.dumps(_answer(request, limits) | {"unsealed": unsealed})
+        answer, attachments = _answer(request, limits)
+        said = orjson.dumps(answer | {"unsealed": unsealed})
     except MemoryError:
-        answer = orjson.dumps({"unreadable": TOO_BIG, "unsealed": unsealed})
-    sys.stdout.buffer.write(answer)
+        said = orjson.dumps({"unreadable": TOO_BIG, "unsealed": unsealed})
+    sys.stdout.buffer.write(said + b"\n")
+    for attachment in attachments:
+        sys.stdout.buffer.write(attachment.content)
 
 
 def _die_with(parent: int) -> None:
@@ -66,14 +71,16 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _answer(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+def _answer(
+    request: dict[str, Any], limits: Limits
+) -> tuple[dict[str, Any], tuple[Attachment, ...]]:
     module, _, function = request["reader"].partition(":")
     read = getattr(import_module(module), function)
     try:
         reading = read(Path(request["path"]), filename=request["filename"], limits=limits)
     except UnreadableDocument as error:
-        return {"unreadable": error.reason}
-    return {"reading": reading}
+        return {"unreadable": error.reason}, ()
+    return {"reading": reading.to_fields()}, reading.attachments
 
 
 if __name__ == "__main__":

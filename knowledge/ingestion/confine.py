@@ -110,12 +110,15 @@ def _reading(status: int, answer: bytes, complaints: bytes) -> Reading:
     if status in _SIGNALS:
         raise UnreadableDocument(_SIGNALS[status])
     try:
-        fields = orjson.loads(answer)
+        end = answer.find(b"\n")
+        if end < 0:
+            raise ValueError("an answer that was cut short")
+        fields = orjson.loads(answer[:end])
         if fields["unsealed"]:
             _say_once(tuple(fields["unsealed"]))
         if "unreadable" in fields:
             raise UnreadableDocument(fields["unreadable"])
-        return Reading.from_fields(fields["reading"])
+        return Reading.from_fields(fields["reading"], memoryview(answer)[end + 1 :])
     except (ValueError, KeyError, TypeError):
         said = complaints.decode(errors="replace")
         logger.error("a reader ended with status %d and said: %s", status, said)

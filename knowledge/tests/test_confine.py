@@ -210,7 +210,7 @@ def test_a_child_cannot_read_the_data_of_the_installation(document, caplog):
 def test_a_system_that_cannot_seal_is_named_once(document, caplog):
     confine._say_once.cache_clear()
     for _ in range(2):
-        answer = orjson.dumps({"unreadable": "x", "unsealed": ["seccomp", "Landlock"]})
+        answer = orjson.dumps({"unreadable": "x", "unsealed": ["seccomp", "Landlock"]}) + b"\n"
         with pytest.raises(UnreadableDocument):
             confine._reading(0, answer, b"")
     assert [record.message for record in caplog.records if "seccomp and Landlock" in record.message]

@@ -3,6 +3,6 @@
 The order is that of asking: plain text comes last, because it takes whatever is text.
 """
 
-from knowledge.ingestion.formats import html, markdown, pdf, plain
+from knowledge.ingestion.formats import eml, html, markdown, pdf, plain
 
-FORMATS = (pdf.FORMAT, html.FORMAT, markdown.FORMAT, plain.FORMAT)
+FORMATS = (pdf.FORMAT, eml.FORMAT, html.FORMAT, markdown.FORMAT, plain.FORMAT)

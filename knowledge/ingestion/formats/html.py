@@ -55,14 +55,14 @@ _SHALLOW_TAGS = (
 _SHALLOW = set(_SHALLOW_TAGS.split())
 
 
-def add_html(blocks: Blocks, html: str) -> None:
+def add_html(blocks: Blocks, html: str, *, with_title: bool = True) -> None:
     """Add what a person sees of a page. Raises UnreadableDocument when it is too long."""
     # Imported here: what only recognizes formats, such as the web process, never loads Lexbor.
     from selectolax.lexbor import LexborHTMLParser
 
     page = LexborHTMLParser(_flattened(html))
     if page.root is not None:
-        add_page(blocks, page.root)
+        add_page(blocks, page.root, with_title=with_title)
 
 
 def decode_html(data: bytes) -> str:

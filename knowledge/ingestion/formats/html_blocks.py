@@ -35,16 +35,21 @@ _SPACES = re.compile(r"[ \t\n\r\f]+")
 _MAX_INDENT = 8
 
 
-def add_page(blocks: Blocks, root: "LexborNode") -> None:
-    """Add what a person sees of a page, its title first."""
-    first = root.css_first("h1")
-    title = root.css_first("head > title")
+def add_page(blocks: Blocks, root: "LexborNode", *, with_title: bool) -> None:
+    """Add what a person sees of a page."""
+    if with_title:
+        _add_title(blocks, root)
+    _Page(blocks, root).add()
+
+
+def _add_title(blocks: Blocks, root: "LexborNode") -> None:
+    """Add the title: as a heading where there is none, and once where the heading repeats it."""
+    title, first = root.css_first("head > title"), root.css_first("h1")
     named = inline_text(title) if title else ""
     if first is None:
         blocks.add(named, level=1)
-    elif named.strip() != inline_text(first).strip():
+    elif named != inline_text(first):
         blocks.add(named)
-    _Page(blocks, root).add()
 
 
 def inline_text(node: "LexborNode") -> str:

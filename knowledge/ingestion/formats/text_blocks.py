@@ -17,6 +17,7 @@ class Blocks:
         self._length = 0
         self._headings: list[Heading] = []
         self._was_tight = False
+        self.outer_levels = 0  # of headings that stand over what is added
 
     def add(self, text: str, *, level: int | None = None, tight: bool = False) -> None:
         """Add a block, if anything in it can be seen; with a level it is a heading.
@@ -33,7 +34,7 @@ class Blocks:
         if level is not None and len(self._headings) < MAX_HEADINGS:
             end = self._length + len(text)
             title = text[:MAX_TITLE_CHARACTERS]
-            self._headings.append(Heading(level=level, title=title, start=self._length, end=end))
+            self._headings.append(Heading(level + self.outer_levels, title, self._length, end))
         self._append(text)
 
     def reading(self, file_type: str, **more: Any) -> Reading:
