@@ -66,7 +66,7 @@ _EXECUTE, _READ_FILE, _READ_DIRECTORY = 1 << 0, 1 << 2, 1 << 3
 _RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15}  # how many rights over files each version knows
 
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share")
-_SETTINGS = ("/etc/ld.so.cache", "/etc/localtime")
+_SETTINGS = ("/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 

@@ -68,7 +68,10 @@ class Part:
 
     @property
     def extension(self) -> str:
-        return ".eml" if self.kind in _MAILS else mimetypes.guess_extension(self.kind) or ""
+        if self.kind in _MAILS:
+            return ".eml"
+        mimetypes.init([])  # whatever else this machine calls them
+        return mimetypes.guess_extension(self.kind) or ""
 
     @property
     def charset(self) -> str | None:
