@@ -1,7 +1,11 @@
 from django import forms
 from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
 from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, Subquery
 from django.template.defaultfilters import filesizeformat, linebreaksbr
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
@@ -10,7 +14,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from knowledge.models import Document, DocumentChunk
 from knowledge.services import (
     RefusedUpload,
-    keep_for_its_people,
+    follow,
     reprocess_documents,
     upload_document,
 )
@@ -20,6 +24,7 @@ from tenants.admin.grants import GrantableAdmin
 
 COLORS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
 CHOSEN = ["project", "is_searchable", "is_restricted", "metadata"]
+PLACE = ["project", "is_restricted"]  # of what is attached, its mail's
 FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploader"]
 
 
@@ -44,6 +49,23 @@ class ChunkInline(PartInline):
     verbose_name_plural = "passages"
 
 
+class AttachmentInline(PartInline):
+    """What is attached to a mail, as far as one may see it."""
+
+    model = Document
+    fk_name = "attachment_of"
+    fields = ["filename", "file_type", "processing_status"]
+    readonly_fields = fields
+    ordering = ["attachment_position"]
+    show_change_link = True
+    per_page = 20
+    tab = True
+    verbose_name_plural = "attachments"
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).visible_to(request.user)
+
+
 @admin.register(Document)
 class DocumentAdmin(GrantableAdmin):
     """Documents of an organization. Platform staff have no right here, and no way to the table."""
@@ -51,20 +73,33 @@ class DocumentAdmin(GrantableAdmin):
     has_organization = False
     list_display = ["filename", "project", "status", "size", "is_searchable", "created_at"]
     list_select_related = ["project"]
-    list_filter = ["processing_status", "is_searchable", ("project", AutocompleteSelectFilter)]
+    list_filter = [
+        "processing_status",
+        "is_searchable",
+        ("project", AutocompleteSelectFilter),
+        ("attachment_of", EmptyFieldListFilter),
+    ]
     search_fields = ["filename"]
     ordering = ["-id"]
     paginator = InfinitePaginator
     autocomplete_fields = ["project"]
-    readonly_fields = ["filename", "status", "error", *FOUND]
+    readonly_fields = ["filename", "mail", "status", "error", "notice", *FOUND]
     fieldsets = [
-        (None, {"fields": ["filename", *CHOSEN]}),
-        ("Reading", {"fields": ["status", "error", *FOUND]}),
+        (None, {"fields": ["filename", "mail", *CHOSEN]}),
+        ("Reading", {"fields": ["status", "error", "notice", *FOUND]}),
         TIMES,
     ]
     add_fieldsets = [(None, {"fields": ["file", *CHOSEN]})]
-    inlines = [ChunkInline]
+    inlines = [AttachmentInline, ChunkInline]
     actions = ["read_again"]
+
+    def get_queryset(self, request):
+        mails = Document.objects.visible_to(request.user).filter(pk=OuterRef("attachment_of"))
+        return super().get_queryset(request).annotate(mail_name=Subquery(mails.values("filename")))
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = PLACE if obj and obj.attachment_of_id else []
+        return [*super().get_readonly_fields(request, obj), *fixed]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
@@ -88,8 +123,9 @@ class DocumentAdmin(GrantableAdmin):
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
-        if change and "is_restricted" in form.changed_data and obj.is_restricted:
-            keep_for_its_people(document=obj, by=request.user)
+        if change:
+            was_restricted = form.initial.get("is_restricted", obj.is_restricted)
+            follow(document=obj, was_restricted=was_restricted, by=request.user)
 
     @admin.action(description="Read again", permissions=["change"])
     def read_again(self, request, queryset):
@@ -100,6 +136,13 @@ class DocumentAdmin(GrantableAdmin):
     @display(description="status", ordering="processing_status", label=COLORS)
     def status(self, document):
         return document.processing_status
+
+    @admin.display(description="attached to")
+    def mail(self, document):
+        if not document.mail_name:
+            return None
+        url = reverse("admin:knowledge_document_change", args=[document.attachment_of_id])
+        return format_html('<a href="{}">{}</a>', url, document.mail_name)
 
     @admin.display(description="uploaded by")
     def uploader(self, document):

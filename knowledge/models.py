@@ -72,6 +72,16 @@ class Document(Grantable, OrganizationOwned):
     uploaded_by = TenantForeignKey(
         "tenants.User", models.PROTECT, null=True, blank=True, related_name="+"
     )
+    attachment_of = TenantForeignKey(
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="attachments",
+        help_text="The mail to which this is attached.",
+    )
+    attachment_position = models.PositiveIntegerField(null=True, editable=False)
     filename = models.CharField(max_length=255)
     file = models.FileField(upload_to=file_path, max_length=255, blank=True)
     file_type = models.CharField(max_length=50)
@@ -89,6 +99,12 @@ class Document(Grantable, OrganizationOwned):
     chunk_count = models.PositiveIntegerField(default=0, editable=False)
     lexeme_count = models.PositiveIntegerField(default=0, editable=False)
     error = models.TextField(blank=True, editable=False)
+    notice = models.TextField(
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="What of the file was left out, such as an attachment that cannot be read.",
+    )
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     is_searchable = models.BooleanField(default=True)
     is_restricted = models.BooleanField(
@@ -110,6 +126,7 @@ class Document(Grantable, OrganizationOwned):
                 columns=(
                     "project_id",
                     "uploaded_by_id",
+                    "attachment_of_id",
                     "filename",
                     "file_type",
                     "file_size",
@@ -125,6 +142,18 @@ class Document(Grantable, OrganizationOwned):
             ),
             CompositeForeignKey("project", name="knowledge_document_project"),
             CompositeForeignKey("uploaded_by", name="knowledge_document_uploaded_by"),
+            CompositeForeignKey("attachment_of", name="knowledge_document_attachment_of"),
+            models.UniqueConstraint(
+                fields=["organization", "attachment_of", "attachment_position"],
+                condition=Q(attachment_of__isnull=False, is_deleted=False),
+                name="knowledge_document_attachment",
+                violation_error_message="The mail has this attachment already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(attachment_of=None, attachment_position=None)
+                | Q(attachment_of__isnull=False, attachment_position__isnull=False),
+                name="knowledge_document_position",
+            ),
             models.CheckConstraint(
                 name="knowledge_document_completed",
                 condition=Q(
@@ -150,6 +179,12 @@ class Document(Grantable, OrganizationOwned):
                 condition=Q(uploaded_by__isnull=False),
                 name="knowledge_document_by_uploader",
             ),
+            # The unique index on the living does not serve the reference of the deleted ones.
+            models.Index(
+                fields=["organization", "attachment_of"],
+                condition=Q(attachment_of__isnull=False),
+                name="knowledge_document_attached",
+            ),
             deleted_rows("knowledge_document_deleted"),
             models.Index(
                 fields=["organization", "id"],
@@ -160,6 +195,10 @@ class Document(Grantable, OrganizationOwned):
 
     def __str__(self):
         return self.filename
+
+    def followers(self):
+        """What is attached, deleted or not: whoever is given a mail is given that, too."""
+        return Document.all_objects.filter(attachment_of=self).defer("content", "embedding")
 
     def reasons_for_reach(self, user, access):
         if not access.people.roles_with(user, Permissions.DOCUMENTS_VIEW):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from common.rollback import on_rollback
 from knowledge import files
+from knowledge.attachments import go_along
 from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
@@ -105,6 +106,15 @@ def keep_for_its_people(*, document: Document, by: User) -> None:
     for person in {document.uploaded_by or by, by}:
         if person.organization_id == document.organization_id and not person.is_deleted:
             give(row=document, action=CHANGE, to=person)
+
+
+@transaction.atomic
+def follow(*, document: Document, was_restricted: bool, by: User) -> None:
+    """Have what is attached to a document go where that has just gone, and keep what is restricted
+    now for its people."""
+    go_along(document)
+    if document.is_restricted and not was_restricted:
+        keep_for_its_people(document=document, by=by)
 
 
 def _type_of(file: UploadedFile, filename: str) -> str:

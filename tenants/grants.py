@@ -57,6 +57,10 @@ class Grantable:
         """What a grant of an action lets somebody do with this row."""
         return {VIEW, action}
 
+    def followers(self):
+        """The rows that are granted, and taken back, together with this one."""
+        return ()
+
     def reasons_for_reach(self, user, access):
         """Yield (kind, detail) of why the row is within the reach of a user, given by id.
 

@@ -32,7 +32,9 @@ def grant(*, row: Any, action: str, to: User | Role, by: User) -> tuple[Grant, b
 
 
 def give(*, row: Any, action: str, to: User | Role) -> tuple[Grant, bool]:
-    """Write a grant that somebody's right to give it needs no asking for."""
+    """Write a grant that somebody's right to give it needs no asking for, with its followers'."""
+    for follower in row.followers():
+        give(row=follower, action=action, to=to)
     of_users, of_roles = tables(type(row))
     table, grantee = (of_users, "user") if isinstance(to, User) else (of_roles, "group")
     permission = NamedPermission.objects.get(
@@ -50,6 +52,18 @@ def give(*, row: Any, action: str, to: User | Role) -> tuple[Grant, bool]:
 def revoke(*, granted: Grant, by: User) -> None:
     """Take a grant back, from the next request on. PermissionDenied as in `grant`."""
     refuse_to_share(granted.content_object, by)
+    _take_back(granted)
+
+
+def _take_back(granted: Any) -> None:
+    for follower in granted.content_object.followers():
+        same = type(granted).all_objects.filter(
+            content_object=follower,
+            permission=granted.permission,
+            **{granted.ends[1]: granted.grantee},
+        )
+        for followed in same:
+            _take_back(followed)
     granted.delete()
 
 

@@ -1,6 +1,9 @@
+from functools import cached_property
 from typing import Any, get_args
+from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.fields import FlagField, JSONObjectField
@@ -11,18 +14,23 @@ from tenants.api.fields import IdField, OpenProjectField, VisibleField
 from tenants.models import Project
 
 MAX_FILTER_ITEMS = 1000
+WHERE_ITS_MAIL_IS = "This is attached to a mail, and is where its mail is: change that one."
 
 
 class DocumentSerializer(serializers.ModelSerializer):
     """A document. With no project it belongs to the whole organization."""
 
     project = OpenProjectField(queryset=Project.objects.all(), allow_null=True, required=False)
+    attachment_of = serializers.SerializerMethodField(
+        help_text="The mail to which this is attached; null, too, if the caller may not see it."
+    )
     metadata = JSONObjectField(required=False)
 
     class Meta:
         model = Document
         fields = [
             "id",
+            "attachment_of",
             "filename",
             "file_type",
             "file_size",
@@ -31,6 +39,7 @@ class DocumentSerializer(serializers.ModelSerializer):
             "page_count",
             "processing_status",
             "error",
+            "notice",
             "is_searchable",
             "is_restricted",
             "created_at",
@@ -42,7 +51,35 @@ class DocumentSerializer(serializers.ModelSerializer):
             "page_count",
             "processing_status",
             "error",
+            "notice",
         ]
+
+    @extend_schema_field(IdField(allow_null=True))
+    def get_attachment_of(self, document: Document) -> UUID | None:
+        if document.attachment_of_id is None:
+            return None
+        return document.attachment_of_id if document.attachment_of_id in self._mails else None
+
+    @cached_property
+    def _mails(self) -> set[UUID]:
+        """The mails, of those to which the shown are attached, that the caller may see."""
+        shown: Any = self.parent.instance if self.parent else [self.instance]
+        asked = {document.attachment_of_id for document in shown} - {None}
+        mails = Document.objects.visible_to(self.context["request"].user).filter(pk__in=asked)
+        return set(mails.values_list("pk", flat=True)) if asked else set()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if self.instance and self.instance.attachment_of_id:
+            for name in ("project", "is_restricted"):
+                if name in attrs and attrs[name] != getattr(self.instance, name):
+                    raise serializers.ValidationError({name: WHERE_ITS_MAIL_IS})
+        return attrs
+
+
+class AttachedToSerializer(serializers.Serializer):
+    """Of which mail the attachments are asked for."""
+
+    attachment_of = IdField(required=False)
 
 
 class UploadSerializer(serializers.Serializer):

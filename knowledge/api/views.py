@@ -12,6 +12,7 @@ from common.api.pagination import CursorPagination
 from common.api.problems import Problem
 from knowledge.api import problems  # noqa: F401 (registers)
 from knowledge.api.serializers import (
+    AttachedToSerializer,
     ChunkSerializer,
     DocumentSerializer,
     SearchResultsSerializer,
@@ -20,7 +21,7 @@ from knowledge.api.serializers import (
 )
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
-from knowledge.services import keep_for_its_people, reprocess_documents, upload_document
+from knowledge.services import follow, reprocess_documents, upload_document
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
@@ -34,9 +35,10 @@ from tenants.responses import Continued
 
 
 @extend_schema_view(
+    list=extend_schema(parameters=[AttachedToSerializer]),
     create=extend_schema(
         request={"multipart/form-data": UploadSerializer}, responses={201: DocumentSerializer}
-    )
+    ),
 )
 class DocumentViewSet(
     ListMixin, mixins.CreateModelMixin, ChangeMixin, RestoreMixin, OrganizationViewSet
@@ -57,6 +59,17 @@ class DocumentViewSet(
         "restore": Permissions.DOCUMENTS_DELETE,
     }
 
+    def get_queryset(self) -> Any:
+        documents = super().get_queryset()
+        if self.action == "list" and "attachment_of" in self.request.query_params:
+            asked = AttachedToSerializer(data=self.request.query_params)
+            asked.is_valid(raise_exception=True)
+            mails = Document.objects.visible_to(self.member)
+            return documents.filter(
+                attachment_of__in=mails.filter(pk=asked.validated_data["attachment_of"])
+            )
+        return documents
+
     def get_serializer_class(self) -> Any:
         return UploadSerializer if self.action == "create" else DocumentSerializer
 
@@ -72,8 +85,7 @@ class DocumentViewSet(
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted
         self.save(serializer)
-        if serializer.instance.is_restricted and not was_restricted:
-            keep_for_its_people(document=serializer.instance, by=self.member)
+        follow(document=serializer.instance, was_restricted=was_restricted, by=self.member)
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True)

@@ -1,7 +1,9 @@
 """What runs in the child process that reads one file: `python -m knowledge.ingestion.child`.
 
 The request comes as JSON on standard input, the answer goes as JSON to standard output: either
-{"reading": {...}} or {"unreadable": "reason"}. Anything else means that the reader crashed.
+{"reading": {...}} or {"unreadable": "reason"}, each with what the process could not be sealed with
+("unsealed"). After a newline follow the attachments of the reading. Anything else means that the
+reader crashed.
 Django is never imported here: a child must start in a fraction of a second.
 """
 
@@ -16,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from knowledge.ingestion.reading import Limits, UnreadableDocument
+from knowledge.ingestion.reading import Attachment, Limits, UnreadableDocument
+from knowledge.ingestion.seal import seal
 
 TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
 TOO_BIG = "Reading the file needed too much memory. Split it into parts."
@@ -29,11 +32,16 @@ def main() -> None:
     limits = Limits(**request["limits"])
     _die_with(request["parent"])
     _confine(limits)
+    unsealed = seal(readable=[Path(request["path"])])
+    attachments: tuple[Attachment, ...] = ()
     try:
-        answer = _answer(request, limits)
+        answer, attachments = _answer(request, limits)
+        said = orjson.dumps(answer | {"unsealed": unsealed})
     except MemoryError:
-        answer = orjson.dumps({"unreadable": TOO_BIG})
-    sys.stdout.buffer.write(answer)
+        said = orjson.dumps({"unreadable": TOO_BIG, "unsealed": unsealed})
+    sys.stdout.buffer.write(said + b"\n")
+    for attachment in attachments:
+        sys.stdout.buffer.write(attachment.content)
 
 
 def _die_with(parent: int) -> None:
@@ -63,14 +71,16 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _answer(request: dict[str, Any], limits: Limits) -> bytes:
+def _answer(
+    request: dict[str, Any], limits: Limits
+) -> tuple[dict[str, Any], tuple[Attachment, ...]]:
     module, _, function = request["reader"].partition(":")
     read = getattr(import_module(module), function)
     try:
         reading = read(Path(request["path"]), filename=request["filename"], limits=limits)
     except UnreadableDocument as error:
-        return orjson.dumps({"unreadable": error.reason})
-    return orjson.dumps({"reading": reading})
+        return {"unreadable": error.reason}, ()
+    return {"reading": reading.to_fields()}, reading.attachments
 
 
 if __name__ == "__main__":

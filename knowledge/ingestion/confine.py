@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -21,6 +22,7 @@ from knowledge.ingestion.reading import Limits, Reading, UnreadableDocument
 logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
+_CHILD = [sys.executable, "-m", "knowledge.ingestion.child"]
 _READER = "knowledge.ingestion.read:read_document"
 _CRASHED = (
     "The file could not be read: it is damaged, or too large or complex for its reader."
@@ -54,17 +56,24 @@ def read_in_child(
     with TemporaryFile() as question, TemporaryFile() as answer, TemporaryFile() as complaints:
         question.write(json.dumps(request).encode())
         question.seek(0)
-        status = _run(question, answer, complaints, limits.seconds)
+        status = run_to_the_end(_CHILD, question, answer, complaints, seconds=limits.seconds)
         answer.seek(0)
         complaints.seek(0)
         return _reading(status, answer.read(), complaints.read(10_000))
 
 
-def _run(question: IO[bytes], answer: IO[bytes], complaints: IO[bytes], seconds: float) -> int:
-    """Run the child to its end and return its exit status. It leads a process group of its own,
-    and whatever else it started goes with it."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "knowledge.ingestion.child"],
+def run_to_the_end(
+    command: list[str],
+    question: IO[bytes],
+    answer: IO[bytes],
+    complaints: IO[bytes],
+    *,
+    seconds: float,
+) -> int:
+    """Run a child to its end and return its exit status. It leads a process group of its own,
+    and whatever else it started, where nothing keeps it from that, goes with it."""
+    child = subprocess.Popen(  # noqa: S603 (no command comes from a client)
+        command,
         stdin=question,
         stdout=answer,
         stderr=complaints,
@@ -101,11 +110,25 @@ def _reading(status: int, answer: bytes, complaints: bytes) -> Reading:
     if status in _SIGNALS:
         raise UnreadableDocument(_SIGNALS[status])
     try:
-        fields = orjson.loads(answer)
+        end = answer.find(b"\n")
+        if end < 0:
+            raise ValueError("an answer that was cut short")
+        fields = orjson.loads(answer[:end])
+        if fields["unsealed"]:
+            _say_once(tuple(fields["unsealed"]))
         if "unreadable" in fields:
             raise UnreadableDocument(fields["unreadable"])
-        return Reading.from_fields(fields["reading"])
+        return Reading.from_fields(fields["reading"], memoryview(answer)[end + 1 :])
     except (ValueError, KeyError, TypeError):
         said = complaints.decode(errors="replace")
         logger.error("a reader ended with status %d and said: %s", status, said)
         raise UnreadableDocument(_CRASHED)
+
+
+@cache
+def _say_once(missing: tuple[str, ...]) -> None:
+    logger.warning(
+        "This system does not offer %s: what reads files is held to limits of memory and time,"
+        " but a reader that a hostile file took over could open connections or other files.",
+        " and ".join(missing),
+    )

@@ -34,18 +34,25 @@ def decode_head(head: bytes, *, complete: bool) -> str | None:
     return text if _looks_like_text(text) else None
 
 
-def decode(data: bytes) -> str:
-    """A whole file as text. Raises UnreadableDocument if its encoding cannot be told."""
-    encoding = _marked_encoding(data)
+def decode(data: bytes, *, declared: str | None = None) -> str:
+    """A whole file as text. Raises UnreadableDocument if its encoding cannot be told.
+
+    `declared` is the encoding that the file gives, which may be wrong.
+    """
+    encoding = _marked_encoding(data) or declared
     try:
         return data.decode(encoding or "utf-8")
-    except UnicodeDecodeError:
+    except (UnicodeError, LookupError):  # not every codec of Python makes text of bytes
         text = _mostly_utf8(data) or _guessed(data)
     if text is None:
         raise UnreadableDocument(
             "The encoding of this text is not known. Save the file as UTF-8 and upload that."
         )
     return text
+
+
+def has_byte_order_mark(data: bytes) -> bool:
+    return _marked_encoding(data) is not None
 
 
 def _marked_encoding(data: bytes) -> str | None:

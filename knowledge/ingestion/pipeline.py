@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
+from knowledge.attachments import attach
 from knowledge.files import FileMissing, local_copy
 from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.embed import local_embedder, normalized_mean
@@ -59,6 +60,7 @@ def ingest(
     try:
         with local_copy(document) as path:
             reading = read(path, filename=document.filename)
+        attach(document, reading)
         passages, vectors = _passages(reading, should_stop)
         _complete(document, reading, passages, vectors)
     except UnreadableDocument as error:

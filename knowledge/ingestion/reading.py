@@ -3,7 +3,8 @@
 Offsets are characters (code points) into `Reading.content`, end exclusive, as in Python slices.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from itertools import pairwise
 from typing import Any
 
@@ -31,11 +32,15 @@ class Limits:
     characters: int = 12_000_000  # a text of 10 MiB fits
     cells: int = 2_000_000  # of all tables of a spreadsheet, those that hold something
     unpacked_bytes: int = 1024**3  # of all that an archive holds
+    attachments: int = 100
+    attachment_bytes: int = 75_000_000  # of all together
 
     @property
     def answer_bytes(self) -> int:
-        """The most a reading can take as JSON: 4 bytes a character, the pages and the headings."""
-        return 4 * self.characters + 100 * self.pages + 1_000 * MAX_HEADINGS
+        """The most a reading can take as JSON: 4 bytes a character, the pages and the headings;
+        and then what is attached."""
+        text = 4 * self.characters + 100 * self.pages + 1_000 * MAX_HEADINGS
+        return text + self.attachment_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,22 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file within the file. Its name is as it was found: it may hold directories, or nothing."""
+
+    filename: str
+    content: bytes | memoryview = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file within the file that is not taken, and why, as a few words."""
+
+    filename: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The text of a file and its structure. Pages and headings are in order, within the content.
 
@@ -71,6 +92,8 @@ class Reading:
     page_count: int | None = None
     headings: tuple[Heading, ...] = ()
     is_markdown: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for spans that overlap, run backwards or leave the content."""
@@ -80,8 +103,15 @@ class Reading:
                 raise ValueError("spans out of order or outside the content")
 
     @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> "Reading":
-        """A reading that travelled as JSON. What is none raises ValueError, KeyError, TypeError."""
+    def from_fields(cls, fields: dict[str, Any], attached: memoryview) -> "Reading":
+        """A reading that travelled as `to_fields` gives it. What is none raises ValueError,
+        KeyError, TypeError."""
+        attachments = []
+        for name, size in fields["attachments"]:
+            if len(attached) < size:
+                raise ValueError("an attachment that was cut short")
+            attachments.append(Attachment(str(name), attached[:size]))
+            attached = attached[size:]
         return cls(
             content=str(fields["content"]),
             file_type=str(fields["file_type"]),
@@ -89,4 +119,12 @@ class Reading:
             page_count=fields["page_count"],
             headings=tuple(Heading(**heading) for heading in fields["headings"]),
             is_markdown=bool(fields["is_markdown"]),
+            attachments=tuple(attachments),
+            left_out=tuple(LeftOut(**left_out) for left_out in fields["left_out"]),
         )
+
+    def to_fields(self) -> dict[str, Any]:
+        """The reading for JSON: of each attachment its name and its size, in order."""
+        fields = {spec.name: getattr(self, spec.name) for spec in dataclass_fields(self)}
+        sizes = [(file.filename, len(file.content)) for file in self.attachments]
+        return fields | {"attachments": sizes}

@@ -4,8 +4,10 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from knowledge.ingestion.reading import Limits, Reading
@@ -27,19 +29,57 @@ def take_time(path: Path, *, filename: str, limits: Limits) -> Reading:
 
 
 def wait_at(path: Path, *, filename: str, limits: Limits) -> Reading:
-    """Say "x" into the named pipe given as the document, hold it open and wait for ever."""
-    os.write(os.open(path, os.O_WRONLY), b"x")
+    """Open the named pipe given as the document, hold it open and wait for ever."""
+    os.open(path, os.O_RDONLY)
     while True:
         signal.pause()
 
 
-def leave_another_waiting_at(path: Path, *, filename: str, limits: Limits) -> Reading:
-    """Start a process that waits as `wait_at` does, hear it say so, and end as if all were well."""
-    pipe = os.open(path, os.O_WRONLY)
-    code = f"import os, signal; os.write({pipe}, b'x'); print('here', flush=True); signal.pause()"
-    other = subprocess.Popen([sys.executable, "-c", code], pass_fds=[pipe], stdout=subprocess.PIPE)
-    assert other.stdout is not None
-    return Reading(other.stdout.readline().decode(), "x")
+def connect_to(path: Path, *, filename: str, limits: Limits) -> Reading:
+    """Connect to the port of this machine that the document names."""
+    with socket.create_connection(("127.0.0.1", int(path.read_text())), timeout=60):
+        return Reading("connected", "x")
+
+
+def run_a_program(path: Path, *, filename: str, limits: Limits) -> Reading:
+    ran = subprocess.run([sys.executable, "-c", "print('ran')"], capture_output=True, check=True)
+    return Reading(ran.stdout.decode(), "x")
+
+
+def fork(path: Path, *, filename: str, limits: Limits) -> Reading:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return Reading("forked", "x")
+
+
+def start_a_thread(path: Path, *, filename: str, limits: Limits) -> Reading:
+    said: list[str] = []
+    thread = threading.Thread(target=said.append, args=["ran"])
+    thread.start()
+    thread.join()
+    return Reading(said[0], "x")
+
+
+def read_beside(path: Path, *, filename: str, limits: Limits) -> Reading:
+    """Read a file that lies beside the document."""
+    return Reading(path.with_name("secret").read_text(), "x")
+
+
+def read_the_tree(path: Path, *, filename: str, limits: Limits) -> Reading:
+    """Read a file of the installation that is not a reader's."""
+    return Reading((Path(__file__).parents[2] / "manage.py").read_text(), "x")
+
+
+def write_beside(path: Path, *, filename: str, limits: Limits) -> Reading:
+    path.with_name("written").write_text("here")
+    return Reading("wrote", "x")
+
+
+def write_over(path: Path, *, filename: str, limits: Limits) -> Reading:
+    path.write_text("overwritten")
+    return Reading("wrote", "x")
 
 
 def open_many_files(path: Path, *, filename: str, limits: Limits) -> Reading:

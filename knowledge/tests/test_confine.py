@@ -2,23 +2,34 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryFile
 
+import orjson
 import pytest
 
-from knowledge.ingestion.confine import read_in_child
+from knowledge.ingestion import confine
+from knowledge.ingestion.confine import read_in_child, run_to_the_end
 from knowledge.ingestion.read import read_document
 from knowledge.ingestion.reading import Limits, UnreadableDocument
+from knowledge.tests import hostile_readers
 
 SAMPLES = Path(__file__).parent / "samples"
 ROOT = Path(__file__).parents[2]
-LONG_ENOUGH = 60_000  # milliseconds: nothing waits this long unless it is broken
+LONG_ENOUGH = 60  # seconds: nothing waits this long unless it is broken
 
 
 def hostile(name):
     return f"knowledge.tests.hostile_readers:{name}"
+
+
+def unconfined(reader, path):
+    """The positive control: what the same reader does in this process."""
+    return reader(path, filename="x", limits=Limits())
 
 
 def refusal(*args, **kwargs):
@@ -40,20 +51,28 @@ class Waiter:
     def __init__(self, path):
         os.mkfifo(path)
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
+        self._descriptor = None
 
     def heard(self):
-        """Wait until a reader has said that it runs."""
-        return bool(self._poll.poll(LONG_ENOUGH)) and os.read(self._descriptor, 1) == b"x"
+        """Wait until a reader has opened the pipe, as opening it to write does."""
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            opening = threads.submit(os.open, self.path, os.O_WRONLY)
+            try:
+                self._descriptor = opening.result(LONG_ENOUGH)
+            except TimeoutError:
+                os.close(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK))
+                os.close(opening.result())
+        return self._descriptor is not None
 
     def is_alone(self):
         """Wait until every process that held the pipe is dead."""
-        return bool(self._poll.poll(LONG_ENOUGH)) and os.read(self._descriptor, 1) == b""
+        readers = select.poll()
+        readers.register(self._descriptor, 0)
+        return bool(readers.poll(1000 * LONG_ENOUGH))
 
     def close(self):
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 @pytest.fixture
@@ -117,15 +136,85 @@ def test_too_much_processor_time_is_refused(document):
     assert "too long" in refusal(document, limits=limits, reader=hostile("take_time"))
 
 
-def test_a_child_that_hangs_is_ended(document):
-    assert "too long" in refusal(document, limits=Limits(seconds=1), reader=hostile("wait_at"))
+def test_a_child_that_hangs_is_ended(waiter):
+    assert "too long" in refusal(waiter.path, limits=Limits(seconds=1), reader=hostile("wait_at"))
 
 
-def test_what_a_child_started_is_ended_with_it(waiter):
-    reading = read_in_child(waiter.path, filename="x", reader=hostile("leave_another_waiting_at"))
-    assert reading.content == "here\n"
-    assert waiter.heard()
+def test_what_a_child_started_is_ended_with_it(waiter, tmp_path):
+    waiting = f"import os, signal; os.open({str(waiter.path)!r}, os.O_RDONLY); signal.pause()"
+    starting = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {waiting!r}])"
+    saying = f"{starting}; import os; os.open({str(waiter.path)!r}, os.O_WRONLY)"
+    with TemporaryFile() as nothing:
+        command = [sys.executable, "-c", saying]
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            running = threads.submit(
+                run_to_the_end, command, nothing, nothing, nothing, seconds=LONG_ENOUGH
+            )
+            assert waiter.heard()
+            assert running.result(LONG_ENOUGH) == 0
     assert waiter.is_alone()
+
+
+@pytest.fixture
+def server():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+
+
+def test_a_child_reaches_no_network(server, document):
+    document.write_text(str(server.getsockname()[1]))
+    assert "damaged" in refusal(document, reader=hostile("connect_to"))
+    with pytest.raises(BlockingIOError):
+        server.accept()
+    unconfined(hostile_readers.connect_to, document)
+    server.accept()[0].close()
+
+
+@pytest.mark.parametrize("name", ["run_a_program", "fork"])
+def test_a_child_starts_no_other(document, name, caplog):
+    assert "damaged" in refusal(document, reader=hostile(name))
+    assert "Operation not permitted" in caplog.text
+    if name == "run_a_program":
+        assert unconfined(hostile_readers.run_a_program, document).content == "ran\n"
+
+
+def test_a_child_may_use_threads(document):
+    assert read_in_child(document, filename="x", reader=hostile("start_a_thread")).content == "ran"
+
+
+def test_a_child_reads_no_other_file(document, caplog):
+    document.with_name("secret").write_text("hunter2")
+    assert "damaged" in refusal(document, reader=hostile("read_beside"))
+    assert "Permission denied" in caplog.text
+    assert unconfined(hostile_readers.read_beside, document).content == "hunter2"
+
+
+@pytest.mark.parametrize("name", ["write_beside", "write_over"])
+def test_a_child_writes_nowhere(document, name, caplog):
+    assert "damaged" in refusal(document, reader=hostile(name))
+    assert "Permission denied" in caplog.text
+    assert document.read_text() == "Hello"
+    assert [path.name for path in document.parent.iterdir()] == ["document"]
+    unconfined(getattr(hostile_readers, name), document)
+    assert document.read_text() != "Hello" or document.with_name("written").exists()
+
+
+def test_a_child_cannot_read_the_data_of_the_installation(document, caplog):
+    """The tree may hold it, in var/: a child sees of the tree only the package of readers."""
+    assert "damaged" in refusal(document, reader=hostile("read_the_tree"))
+    assert "Permission denied" in caplog.text
+    assert unconfined(hostile_readers.read_the_tree, document).content
+
+
+def test_a_system_that_cannot_seal_is_named_once(document, caplog):
+    confine._say_once.cache_clear()
+    for _ in range(2):
+        answer = orjson.dumps({"unreadable": "x", "unsealed": ["seccomp", "Landlock"]}) + b"\n"
+        with pytest.raises(UnreadableDocument):
+            confine._reading(0, answer, b"")
+    assert [record.message for record in caplog.records if "seccomp and Landlock" in record.message]
+    assert len(caplog.records) == 1
 
 
 def test_a_child_dies_with_its_parent(waiter):

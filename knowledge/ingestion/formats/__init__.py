@@ -4,13 +4,25 @@ The order is that of asking: containers come first, because what they hold uncom
 like anything, and plain text last, because it takes whatever is text.
 """
 
-from knowledge.ingestion.formats import delimited, docx, markdown, pdf, plain, pptx, sheets
+from knowledge.ingestion.formats import (
+    delimited,
+    docx,
+    eml,
+    html,
+    markdown,
+    pdf,
+    plain,
+    pptx,
+    sheets,
+)
 
 FORMATS = (
     docx.FORMAT,
     pptx.FORMAT,
     *sheets.FORMATS,
     pdf.FORMAT,
+    eml.FORMAT,
+    html.FORMAT,
     markdown.FORMAT,
     delimited.FORMAT,
     plain.FORMAT,
