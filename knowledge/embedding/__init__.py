@@ -7,6 +7,7 @@ from knowledge.embedding.protocol import (
     EmbedderUnavailable,
     Vectors,
     normalized_mean,
+    text_to_embed,
 )
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "check_choice",
     "embedder",
     "normalized_mean",
+    "text_to_embed",
 ]

@@ -22,7 +22,7 @@ _SPECIAL_TOKENS = 16  # as many, and room for a heading, are left free
 
 
 def fastembed_embedder(directory: str) -> "FastembedEmbedder":
-    """Raises EmbedderUnavailable if fastembed or a file is missing, or vectors have another size."""
+    """Raises EmbedderUnavailable if fastembed or a file is missing, or the size is another."""
     try:
         from fastembed import TextEmbedding  # type: ignore[import-not-found, unused-ignore]
         from fastembed.common.model_description import (  # type: ignore[import-not-found, unused-ignore]

@@ -24,7 +24,9 @@ def gemini_embedder(
         http_options=types.HttpOptions(
             base_url=base_url or "https://generativelanguage.googleapis.com",
             timeout=int(1000 * SECONDS),
-            retry_options=types.HttpRetryOptions(attempts=ATTEMPTS, initial_delay=pause),
+            retry_options=types.HttpRetryOptions(
+                attempts=ATTEMPTS, initial_delay=pause, jitter=pause
+            ),
         ),
     )
 

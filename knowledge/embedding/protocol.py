@@ -13,7 +13,14 @@ DIMENSIONS = 384  # of every vector that is stored, whichever model made it
 
 
 class EmbedderUnavailable(RuntimeError):
-    """Texts cannot be embedded now: the reason and what to do about it, in sentences, no secret."""
+    """Texts cannot be embedded now: the reason and what to do about it, in sentences, no secret.
+
+    `may_pass`: a service is busy or not reached, and may do it later as it is asked now.
+    """
+
+    def __init__(self, reason: str, *, may_pass: bool = False):
+        super().__init__(reason)
+        self.may_pass = may_pass
 
 
 class Embedder(Protocol):
@@ -65,3 +72,8 @@ def normalized_mean(vectors: Vectors) -> Vectors:
     if len(vectors) == 0:
         raise ValueError("no vectors to take the mean of")
     return unit(vectors.mean(axis=0, dtype=np.float32))
+
+
+def text_to_embed(heading: str, content: str) -> str:
+    """What is embedded of a passage, which says what it is about in its heading, often only there."""
+    return f"{heading}\n{content}" if heading else content

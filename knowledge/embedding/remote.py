@@ -76,7 +76,7 @@ def checked(answer: Any, texts: int, name: str) -> Vectors:
 
 
 def refused(name: str, status: int | None) -> EmbedderUnavailable:
-    """What a status means; None when there was no answer. A service's own words may hold the key."""
+    """What a status means, None for no answer. A service's own words may hold the key."""
     if status is None:
         said = "does not answer: is EMBEDDING_BASE_URL right, and the network there?"
     elif status in (401, 403):
@@ -87,7 +87,8 @@ def refused(name: str, status: int | None) -> EmbedderUnavailable:
         said = f"is busy or out of order (status {status}): try again later."
     else:
         said = f"refuses to embed (status {status}): can it give vectors of {DIMENSIONS} numbers?"
-    return EmbedderUnavailable(f"{name} {said}")
+    may_pass = status is None or status == 429 or status >= 500
+    return EmbedderUnavailable(f"{name} {said}", may_pass=may_pass)
 
 
 def _start(text: str) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
-from knowledge.embedding import embedder, normalized_mean
+from knowledge.embedding import embedder, normalized_mean, text_to_embed
 from knowledge.files import FileMissing, local_copy
 from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.reading import Reading, UnreadableDocument
@@ -108,13 +108,10 @@ def _passages(
         if should_stop():
             raise _Stopped
         some = passages[at : at + EMBEDDED_AT_ONCE]
-        vectors.append(model.embed([_text_to_embed(passage) for passage in some]))
+        vectors.append(
+            model.embed([text_to_embed(passage.heading, passage.content) for passage in some])
+        )
     return passages, np.concatenate(vectors)
-
-
-def _text_to_embed(passage: Passage) -> str:
-    """A passage says what it is about in its heading, often only there."""
-    return f"{passage.heading}\n{passage.content}" if passage.heading else passage.content
 
 
 def _complete(
