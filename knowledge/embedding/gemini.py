@@ -10,7 +10,7 @@ from knowledge.embedding.protocol import DIMENSIONS
 from knowledge.embedding.remote import ATTEMPTS, SECONDS, Purpose, RemoteEmbedder, refused
 
 AT_ONCE = 100  # texts in a request, the most it takes
-_TASKS = {"passage": "RETRIEVAL_DOCUMENT", "query": "RETRIEVAL_QUERY"}
+_TASKS: dict[Purpose, str] = {"passage": "RETRIEVAL_DOCUMENT", "query": "RETRIEVAL_QUERY"}
 
 
 def gemini_embedder(
@@ -22,22 +22,17 @@ def gemini_embedder(
         api_key=key or "none",
         vertexai=False,
         http_options=types.HttpOptions(
-            base_url=base_url or "https://generativelanguage.googleapis.com",
-            timeout=int(1000 * SECONDS),
-            retry_options=types.HttpRetryOptions(
-                attempts=ATTEMPTS, initial_delay=pause, jitter=pause
-            ),
+            base_url=base_url or "https://generativelanguage.googleapis.com"
         ),
     )
+    configs = {purpose: _config(purpose, pause) for purpose in _TASKS}
 
     def ask(texts: Sequence[str], purpose: Purpose) -> Any:
         try:
             answer = client.models.embed_content(
                 model=model,
                 contents=[types.Content(parts=[types.Part(text=text)]) for text in texts],
-                config=types.EmbedContentConfig(
-                    output_dimensionality=DIMENSIONS, task_type=_TASKS[purpose]
-                ),
+                config=configs[purpose],
             )
         except errors.APIError as error:
             raise refused(name, error.code) from None
@@ -49,3 +44,16 @@ def gemini_embedder(
         return [found.values for found in answer.embeddings or []]
 
     return RemoteEmbedder(name, ask, at_once=AT_ONCE)
+
+
+def _config(purpose: Purpose, pause: float) -> types.EmbedContentConfig:
+    return types.EmbedContentConfig(
+        output_dimensionality=DIMENSIONS,
+        task_type=_TASKS[purpose],
+        http_options=types.HttpOptions(
+            timeout=int(1000 * SECONDS[purpose]),
+            retry_options=types.HttpRetryOptions(
+                attempts=ATTEMPTS[purpose], initial_delay=pause, jitter=pause
+            ),
+        ),
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from openai import APIConnectionError, APIError, APIStatusError, BadRequestError, OpenAI
+from openai import APIConnectionError, APIStatusError, BadRequestError, OpenAI
 
 from knowledge.embedding.protocol import DIMENSIONS
 from knowledge.embedding.remote import ATTEMPTS, SECONDS, Purpose, RemoteEmbedder, refused
@@ -16,19 +16,19 @@ def openai_embedder(model: str, *, base_url: str = "", key: str = "") -> RemoteE
     client = OpenAI(
         api_key=key or "none",  # the client insists on one, servers at home on none
         base_url=base_url or "https://api.openai.com/v1",
-        timeout=SECONDS,
-        max_retries=ATTEMPTS - 1,
     )
+    clients = {
+        purpose: client.with_options(timeout=seconds, max_retries=ATTEMPTS[purpose] - 1)
+        for purpose, seconds in SECONDS.items()
+    }
 
     def ask(texts: Sequence[str], purpose: Purpose) -> Any:
         try:
-            return _numbers(client, model, texts)
+            return _numbers(clients[purpose], model, texts)
         except APIStatusError as error:
             raise refused(name, error.status_code) from None
         except APIConnectionError:
             raise refused(name, None) from None
-        except APIError:
-            return None  # an answer, but none that is understood
 
     return RemoteEmbedder(name, ask, at_once=AT_ONCE)
 

@@ -75,5 +75,5 @@ def normalized_mean(vectors: Vectors) -> Vectors:
 
 
 def text_to_embed(heading: str, content: str) -> str:
-    """What is embedded of a passage, which says what it is about in its heading, often only there."""
+    """What is embedded of a passage: it says what it is about in its heading, often only there."""
     return f"{heading}\n{content}" if heading else content

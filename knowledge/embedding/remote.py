@@ -15,8 +15,10 @@ Ask = Callable[[Sequence[str], Purpose], Any]
 # No tokenizer of these services makes more tokens than a text has bytes, and gemini-embedding-001,
 # which takes the fewest, takes so many. A passage of 240 tokens has some 1,200.
 MAX_BYTES = 2_048
-SECONDS = 30.0  # for one answer
-ATTEMPTS = 5  # with pauses that double, when a service is busy or fails (408, 429, 5xx)
+# For one answer; and how often, with pauses that double, a service is asked that is busy or fails
+# (408, 429, 5xx). Somebody waits for what a question finds, nobody for a passage.
+SECONDS: dict[Purpose, float] = {"passage": 30.0, "query": 10.0}
+ATTEMPTS: dict[Purpose, int] = {"passage": 5, "query": 2}
 
 
 class RemoteEmbedder:
@@ -50,9 +52,16 @@ class RemoteEmbedder:
 
     def _vectors(self, texts: Sequence[str], purpose: Purpose) -> Vectors:
         # An empty text is refused by most; a space has a direction like any other.
-        return checked(
-            self._ask([_start(text) or " " for text in texts], purpose), len(texts), self.name
-        )
+        asked = [_start(text) or " " for text in texts]
+        try:
+            answer = self._ask(asked, purpose)
+        except (
+            AttributeError,
+            TypeError,
+            ValueError,
+        ):  # clients take what comes for what they know
+            answer = None
+        return checked(answer, len(texts), self.name)
 
 
 def checked(answer: Any, texts: int, name: str) -> Vectors:

@@ -52,13 +52,14 @@ def serving(respond: Callable[[Asked], Answer]) -> Iterator[Service]:
     service = Service(respond)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = json.loads(content) if content else None
             self._send(service.answer(Asked(self.command, self.path, headers, body)))
-
-        do_GET = do_POST
 
         def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)
