@@ -28,6 +28,7 @@ def pytest_configure(config):
         for database in settings.DATABASES.values():
             database["HOST"] = str(embedded.socket_directory(home))
         settings.MEDIA_ROOT = home / "files"
+        settings.MODELS_DIRECTORY = home / "models"  # made once, for all workers of xdist
     settings.SECURE_SSL_REDIRECT = False
     settings.WHITENOISE_AUTOREFRESH = True  # else each test client looks through all static files
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

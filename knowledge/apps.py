@@ -6,7 +6,10 @@ class KnowledgeConfig(AppConfig):
     name = "knowledge"
 
     def ready(self):
+        from knowledge.embedding import check_choice
         from tenants.counters import Counter, register
+
+        check_choice()
 
         register(
             Counter(

@@ -17,8 +17,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from pgvector import HalfVector
 
+from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
-from knowledge.ingestion.embed import local_embedder
 from knowledge.models import Document, DocumentQuerySet
 from knowledge.passages import TEXT_SEARCH_CONFIGURATION
 from tenants.context import current_organization_id
@@ -169,7 +169,7 @@ class Hit:
 
 def embed_query(text: str) -> np.ndarray:
     """The unit vector of a question, float32 (384,). Asks no database."""
-    return local_embedder().embed([clean_text(text)])[0]
+    return embedder().embed_query(clean_text(text))
 
 
 def search(
@@ -204,7 +204,7 @@ def search(
         "configuration": TEXT_SEARCH_CONFIGURATION,
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "vector": None if vector is None else HalfVector(vector).to_text(),
-        "embedding_model": "" if vector is None else local_embedder().name,
+        "embedding_model": "" if vector is None else embedder().name,
         "words": MAX_WORDS,
         "pool": max(POOL, top_k),
         "top_k": top_k,

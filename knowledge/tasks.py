@@ -3,15 +3,17 @@
 from uuid import UUID
 
 from django.db import connection
-from procrastinate import JobContext
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from common import jobs
 from knowledge import files
-from knowledge.ingestion import pipeline
+from knowledge.ingestion import pipeline, reembed
 
 QUEUE = "ingestion"
 SWEPT_AT_ONCE = 1_000
+REEMBEDDING_PRIORITY = -10  # after what waits to be read, which nothing finds until then
+REEMBEDDING_RETRIES = RetryStrategy(max_attempts=5, exponential_wait=6)  # 6 s to 22 min
 
 
 @app.task(queue=QUEUE, pass_context=True)
@@ -68,3 +70,24 @@ async def remove_old_jobs(timestamp: int) -> None:
 def remove_orphan_files(timestamp: int) -> int:
     """Remove files that a killed process left without a document; return how many."""
     return files.remove_orphans()
+
+
+@app.task(queue=QUEUE, pass_context=True, priority=REEMBEDDING_PRIORITY, retry=REEMBEDDING_RETRIES)
+def reembed_document(
+    context: JobContext | None = None, *, organization_id: str, document_id: str
+) -> None:
+    """Give a document vectors of the model in use. One that has them is left as it is."""
+    should_stop = context.should_abort if context else lambda: False
+    reembed.reembed(UUID(organization_id), UUID(document_id), should_stop=should_stop)
+    if should_stop():  # no sweep would queue it again; once it is done, that does nothing
+        queue_reembedding(UUID(organization_id), UUID(document_id))
+
+
+def queue_reembedding(organization_id: UUID, document_id: UUID) -> bool:
+    """Queue new vectors for a document; False when they are queued."""
+    return jobs.defer(
+        reembed_document,
+        queueing_lock=f"reembed:{document_id}",
+        organization_id=str(organization_id),
+        document_id=str(document_id),
+    )

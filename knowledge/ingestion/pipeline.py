@@ -13,9 +13,9 @@ import numpy as np
 from django.utils import timezone
 
 from knowledge.attachments import attach
+from knowledge.embedding import embedder, normalized_mean, text_to_embed
 from knowledge.files import FileMissing, local_copy
 from knowledge.ingestion.confine import read_in_child
-from knowledge.ingestion.embed import local_embedder, normalized_mean
 from knowledge.ingestion.reading import Reading, UnreadableDocument
 from knowledge.ingestion.split import Passage, split
 from knowledge.models import Document, DocumentQuerySet
@@ -101,8 +101,8 @@ def _passages(
     reading: Reading, should_stop: Callable[[], bool]
 ) -> tuple[Sequence[Passage], np.ndarray]:
     """The passages of a reading, and a unit vector for each, float32 (passages, 384)."""
-    embedder = local_embedder()
-    passages = split(reading, tokenizer=embedder.tokenizer)
+    model = embedder()
+    passages = split(reading, tokenizer=model.tokenizer, capacity=model.capacity)
     if not passages:
         raise UnreadableDocument("The file contains no text.")
     vectors = []
@@ -110,20 +110,17 @@ def _passages(
         if should_stop():
             raise _Stopped
         some = passages[at : at + EMBEDDED_AT_ONCE]
-        vectors.append(embedder.embed([_text_to_embed(passage) for passage in some]))
+        vectors.append(
+            model.embed([text_to_embed(passage.heading, passage.content) for passage in some])
+        )
     return passages, np.concatenate(vectors)
-
-
-def _text_to_embed(passage: Passage) -> str:
-    """A passage says what it is about in its heading, often only there."""
-    return f"{passage.heading}\n{passage.content}" if passage.heading else passage.content
 
 
 def _complete(
     document: Document, reading: Reading, passages: Sequence[Passage], vectors: np.ndarray
 ) -> None:
     """Make the document findable, wholly; do nothing when it is deleted or another's by now."""
-    embedding_model = local_embedder().name
+    embedding_model = embedder().name
     with acting_for(document.organization_id):
         if not list(_claimed(document).select_for_update(no_key=True).values_list("pk")):
             logger.info("The reading of %s came too late.", document.pk)

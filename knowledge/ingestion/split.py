@@ -15,12 +15,10 @@ from typing import TypeAlias
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Tokenizer
 
+from knowledge.embedding.minilm import CAPACITY
 from knowledge.ingestion.reading import Heading, Reading
 
-# In tokens. all-MiniLM-L6-v2 takes 256, two of them special; the room that is left is for a heading
-# that would else be alone, because the text under it fills a passage.
-CAPACITY = 240
-HEADING_ROOM = 14
+HEADING_ROOM = 14  # tokens beyond the capacity; the embedding model has room for them
 
 MAX_PASSAGE_CHARACTERS = 4_000  # one word of any length is one unknown token
 MAX_HEADING_CHARACTERS = 255

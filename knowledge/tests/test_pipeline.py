@@ -8,9 +8,9 @@ from django.db import connection, connections
 
 from knowledge import passages as stored_passages
 from knowledge.baker_recipes import document as document_recipe
+from knowledge.embedding import embedder
 from knowledge.ingestion import pipeline
 from knowledge.ingestion.confine import read_in_child
-from knowledge.ingestion.embed import local_embedder
 from knowledge.models import ChunkEmbedding, Document, DocumentChunk, Posting
 from knowledge.services import reprocess_documents
 from knowledge.testing import read_document, upload
@@ -62,7 +62,7 @@ def test_a_document_that_was_read_is_complete(owner):
     assert document.error == ""
     assert document.attempts == 1
     assert document.page_count is None
-    assert document.embedding_model == local_embedder().name
+    assert document.embedding_model == embedder().name
     assert np.linalg.norm(document.embedding) == pytest.approx(1, abs=1e-3)
     assert "25 days of vacation" in document.content
 
@@ -85,7 +85,7 @@ def test_every_chunk_has_a_unit_vector_of_the_embedding_model(acme, owner):
     assert [e.chunk_id for e in embeddings] == [chunk.pk for chunk in chunks_of(document)]
     for embedding in embeddings:
         assert embedding.document_id == document.pk
-        assert embedding.embedding_model == local_embedder().name
+        assert embedding.embedding_model == embedder().name
         assert np.linalg.norm(embedding.embedding) == pytest.approx(1, abs=1e-2)
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knowledge.ingestion.embed import MAX_TOKENS, local_embedder
+from knowledge.embedding.minilm import MAX_TOKENS
+from knowledge.embedding.minilm.files import load_tokenizer
 from knowledge.ingestion.formats.markdown import find_headings
 from knowledge.ingestion.read import read_document
 from knowledge.ingestion.reading import Heading, PageSpan, Reading
@@ -41,7 +42,7 @@ texts = st.one_of(
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return local_embedder().tokenizer
+    return load_tokenizer()
 
 
 def markdown(content):

@@ -16,6 +16,7 @@ OWNER_COMMANDS = frozenset(
         "migrate",
         "optimizemigration",
         "purge",
+        "reembed",
         "showmigrations",
         "sqlmigrate",
         "squashmigrations",

@@ -269,6 +269,14 @@ OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
 OLLAMA_HOST = env.str("OLLAMA_HOST", default="")
 
+# Embedding (knowledge.embedding): the model that runs here, or SERVICE:MODEL with what it needs.
+# EMBEDDING_API_KEY goes to EMBEDDING_BASE_URL; a provider's key above only to the provider itself.
+
+EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="")
+EMBEDDING_BASE_URL = env.str("EMBEDDING_BASE_URL", default="")
+EMBEDDING_API_KEY = env.str("EMBEDDING_API_KEY", default="")
+MODELS_DIRECTORY = HOME / "models"
+
 # The admin
 
 UNFOLD = {

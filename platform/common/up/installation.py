@@ -11,7 +11,7 @@ from django.conf import settings
 
 from common import embedded, logins
 from common.home import InstallationError
-from common.supervisor import Failed, Stopped, Supervisor
+from common.supervisor import Failed, Process, Stopped, Supervisor
 from common.supervisor.output import Terminal
 from common.up import checks, database, processes
 
@@ -57,6 +57,7 @@ class Installation:
         checks.check_free_space(self.home)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         self.say(f"Chancery starts in {self.home}")
+        self.prepare_embedder()
         owner = self.start_database(stack)
         self.prepare_database(owner)
         self.start_processes()
@@ -80,6 +81,12 @@ class Installation:
             checks.check_free_space(place.data)
         return database.connection_parameters(embedded.database_settings(logins.OWNER))
 
+    def prepare_embedder(self) -> None:
+        """Quantize the local model once, or see that the one chosen answers as it must."""
+        environment = processes.environment(self.home, demo=self.is_demo)
+        with self.step("embedder", f"{settings.EMBEDDING_MODEL or 'the local model'} is ready"):
+            self.run_command(processes.as_application(["prepare_embedder"], environment, self.logs))
+
     def prepare_database(self, owner: dict[str, Any]) -> None:
         """Migrate, and load the demo where nothing would be mixed with it."""
         environment = processes.environment(self.home, demo=self.is_demo)
@@ -87,20 +94,24 @@ class Installation:
             missing = database.unapplied_migrations(connection)
         if missing:
             with self.step("migrate", f"{missing} migrations applied"):
-                self.run_command(["migrate", "--no-input"], environment)
+                self.run_command(
+                    processes.as_owner(["migrate", "--no-input"], environment, self.logs)
+                )
         if self.is_demo:
             with database.connected("DATABASE_OWNER_URL", owner) as connection:
                 is_empty = database.is_empty(connection)
             if is_empty:
                 with self.step("demo", "two organizations loaded"):
-                    self.run_command(["loaddata", "demo"], environment)
+                    self.run_command(
+                        processes.as_owner(["loaddata", "demo"], environment, self.logs)
+                    )
 
-    def run_command(self, command: list[str], environment: dict[str, str]) -> None:
+    def run_command(self, command: Process) -> None:
         try:
-            self.supervisor.run(processes.as_owner(command, environment, self.logs))
+            self.supervisor.run(command)
         except Failed as error:
             raise InstallationError(
-                f"`manage.py {command[0]}` failed: {error.reason.rstrip('.')}. "
+                f"`manage.py {command.name}` failed: {error.reason.rstrip('.')}. "
                 f"All it said is in {self.logs / 'setup.log'}."
             ) from error
 

@@ -52,14 +52,19 @@ def _worker(*queues: str, at_once: int) -> list[str]:
     return [MANAGE, *WORKER.format(**options).split()]
 
 
+def as_application(command: list[str], environment: dict[str, str], logs: Path) -> Process:
+    """Return a management command that ends, and needs no more than the web server."""
+    arguments = [sys.executable, MANAGE, *command, "--skip-checks", "--verbosity", "0"]
+    return Process(command[0], arguments, environment, log=logs / "setup.log")
+
+
 def as_owner(command: list[str], environment: dict[str, str], logs: Path) -> Process:
     """Return a management command that changes the database and ends.
 
     It runs without Django's checks: some of them ask the tables that migrations make.
     """
     owner = {name: os.environ[name] for name in ("DATABASE_OWNER_URL",) if name in os.environ}
-    arguments = [sys.executable, MANAGE, *command, "--skip-checks", "--verbosity", "0"]
-    return Process(command[0], arguments, environment | owner, log=logs / "setup.log")
+    return as_application(command, environment | owner, logs)
 
 
 def environment(home: Path, *, demo: bool) -> dict[str, str]:
