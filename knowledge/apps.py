@@ -6,8 +6,11 @@ class KnowledgeConfig(AppConfig):
     name = "knowledge"
 
     def ready(self):
+        from knowledge.postings import forget_documents
         from tenants.counters import Counter, register
+        from tenants.purging import farewell
 
+        farewell.register("knowledge.Document", forget_documents)
         register(
             Counter(
                 holder="tenants.OrganizationUsage",

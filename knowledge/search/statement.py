@@ -20,7 +20,6 @@ from pgvector import HalfVector
 from knowledge.ingestion.clean import clean_text
 from knowledge.ingestion.embed import local_embedder
 from knowledge.models import Document, DocumentQuerySet
-from knowledge.passages import TEXT_SEARCH_CONFIGURATION
 from knowledge.search import fusion, lexical, nearest
 from tenants.context import current_organization_id
 from tenants.models import Project, User
@@ -136,7 +135,6 @@ def search(
         raise ValueError(f"The mode {mode} needs the vector of the query.")
     parameters |= {
         "organization": current_organization_id(),
-        "configuration": TEXT_SEARCH_CONFIGURATION,
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "vector": None if vector is None else HalfVector(vector).to_text(),
         "embedding_model": "" if vector is None else local_embedder().name,
@@ -152,7 +150,7 @@ def search(
 def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
     """The statement of a queryset, and its parameters by name: one predicate, not two copies."""
     columns = documents.order_by().values(
-        "id", "filename", "file_type", "chunk_count", "lexeme_count"
+        "id", "filename", "file_type", "chunk_count", "lexeme_count", "place"
     )
     sql, values = columns.query.sql_with_params()
     parameters = {f"visible_{number}": value for number, value in enumerate(values)}
