@@ -250,11 +250,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "base_manager_name": "objects",
-                "indexes": [
-                    models.Index(
-                        fields=["organization", "block"], name="knowledge_posting_by_block"
-                    )
-                ],
+                "indexes": [],
                 "constraints": [
                     tenants.rls.RowSecurity(name="knowledge_posting_rows"),
                     tenants.rls.CompositeForeignKey("block", name="knowledge_posting_block"),

@@ -13,8 +13,8 @@ MAX_WORDS = 32  # of a long query the rarest count: the others cost much and say
 # which their terms are added up is the planner's. Equals at the end of the pool all come along, so
 # that chunk ids, which postings do not hold, can decide between them.
 #
-# `LATERAL (... OFFSET 0)` keeps the planner to looking rows up by their keys, however wrong its guess
-# of how many there are.
+# `LATERAL (... OFFSET 0)` keeps the planner to looking rows up by their keys, however wrong its
+# guess of how many there are.
 LEXICAL = """
 corpus AS MATERIALIZED (
     SELECT sum(chunk_count)::float8 AS chunks,

@@ -1,4 +1,4 @@
-"""What other applications do before rows go for good, where no foreign key leads to what is theirs."""
+"""What other applications do before rows go for good, where no foreign key leads to theirs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
