@@ -7,10 +7,12 @@ class KnowledgeConfig(AppConfig):
 
     def ready(self):
         from knowledge.embedding import check_choice
+        from knowledge.postings import forget_documents
         from tenants.counters import Counter, register
+        from tenants.purging import farewell
 
         check_choice()
-
+        farewell.register("knowledge.Document", forget_documents)
         register(
             Counter(
                 holder="tenants.OrganizationUsage",

@@ -1,12 +1,14 @@
 """Documents, their passages, and the narrow tables that search reads."""
 
+import secrets
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from pgvector.django import HalfVectorField, VectorField
 
-from knowledge.keys import CoveringKey
+from knowledge.language import Language
 from tenants.audit.triggers import Audited
 from tenants.fields import OrganizationField, TenantForeignKey, TenantOneToOneField
 from tenants.grants import (
@@ -26,6 +28,12 @@ from tenants.permissions import Permissions
 from tenants.rls import CompositeForeignKey
 
 DIMENSIONS = 384
+BLOCKS = 2**22  # what a block's number stays below
+
+
+def any_block():
+    """A number for a new block. Drawn, so that two who make one at a time need not wait."""
+    return 1 + secrets.randbelow(BLOCKS - 1)
 
 
 def file_path(document, filename):
@@ -98,6 +106,21 @@ class Document(Grantable, OrganizationOwned):
     )
     chunk_count = models.PositiveIntegerField(default=0, editable=False)
     lexeme_count = models.PositiveIntegerField(default=0, editable=False)
+    language = models.CharField(
+        max_length=20,
+        choices=Language,
+        default=Language.ENGLISH,
+        db_default=Language.ENGLISH,
+        help_text="How its words are brought to their stems.",
+    )
+    is_language_chosen = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Somebody chose the language; else it is told from the content.",
+    )
+    # Its block of postings and its number there, packed as `knowledge.postings` does.
+    place = models.BigIntegerField(null=True, editable=False)
     error = models.TextField(blank=True, editable=False)
     notice = models.TextField(
         blank=True,
@@ -136,6 +159,7 @@ class Document(Grantable, OrganizationOwned):
                     "error",
                     "is_searchable",
                     "is_restricted",
+                    "language",
                 ),
                 title="filename",
                 content=True,
@@ -297,36 +321,55 @@ class ChunkEmbedding(models.Model):
         return str(self.chunk_id)
 
 
-class Posting(models.Model):
-    """How often a lexeme stands in a chunk, and how many lexemes the chunk has: what BM25 needs.
+class PostingBlock(models.Model):
+    """Some documents of one language whose postings lie together, a few hundred passages.
 
-    Found by text equality, which PostgreSQL lets an index answer under row level security. It names
-    the chunk's document as embeddings do.
+    Whoever changes its postings holds its row. A document is known in it by a small number, which
+    is not given again when the document leaves.
     """
 
-    pk = models.CompositePrimaryKey("organization", "lexeme", "chunk")
-    # Its chunk's key holds the organization; checking it again would cost as much as the row.
-    organization = OrganizationField(related_name="+", db_constraint=False)
-    lexeme = models.TextField()
-    chunk = TenantForeignKey(DocumentChunk, models.CASCADE, related_name="+")
-    document_id = models.UUIDField()
-    frequency = models.PositiveSmallIntegerField()
-    length = models.PositiveSmallIntegerField()
+    id = models.PositiveIntegerField(primary_key=True, default=any_block, editable=False)
+    organization = OrganizationField(related_name="+")
+    language = models.CharField(max_length=20, choices=Language)
+    document_count = models.PositiveSmallIntegerField("documents ever", default=0)
+    chunk_count = models.PositiveIntegerField(default=0)
 
     objects = OrganizationManager()
 
     class Meta:
         base_manager_name = "objects"
         constraints = [
+            KEY,
             ROWS,
-            CoveringKey(
-                name="knowledge_posting_key", include=("document_id", "frequency", "length")
+            models.CheckConstraint(
+                name="knowledge_postingblock_number", condition=Q(id__gt=0, id__lt=BLOCKS)
             ),
-            CompositeForeignKey("chunk", name="knowledge_posting_chunk"),
-        ]
-        indexes = [
-            models.Index(fields=["organization", "chunk"], name="knowledge_posting_by_chunk")
         ]
 
     def __str__(self):
-        return f"{self.lexeme} in {self.chunk_id}"
+        return f"{self.language} {self.pk}"
+
+
+class Posting(models.Model):
+    """Where in a block a lexeme stands: for each passage a number that `knowledge.postings` packs.
+
+    Found by text equality, which PostgreSQL lets an index answer under row level security.
+    """
+
+    pk = models.CompositePrimaryKey("organization", "lexeme", "block")
+    # Its block's key holds the organization; checking it again would cost as much as the row.
+    organization = OrganizationField(related_name="+", db_constraint=False)
+    lexeme = models.TextField()
+    block = TenantForeignKey(PostingBlock, models.CASCADE, related_name="+")
+    entries = ArrayField(models.BigIntegerField(), default=list)
+
+    objects = OrganizationManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        # No index on the block: it would take a tenth of the room, and the planner could take it for
+        # the key. What removes postings reads the key of the organization.
+        constraints = [ROWS, CompositeForeignKey("block", name="knowledge_posting_block")]
+
+    def __str__(self):
+        return f"{self.lexeme} in {self.block_id}"

@@ -3,42 +3,29 @@
 from collections.abc import Sequence
 
 import numpy as np
-from django.db import connection
 
 from knowledge.ingestion.split import Passage
-from knowledge.models import ChunkEmbedding, Document, DocumentChunk, Posting
+from knowledge.language import tell_language
+from knowledge.models import ChunkEmbedding, Document, DocumentChunk
+from knowledge.postings import index_document, remove_postings
 
-# The text search configuration of PostgreSQL that makes lexemes of chunks and of questions.
-TEXT_SEARCH_CONFIGURATION = "english"
+# What of a document changes with its postings.
+PLACED = ("language", "place", "lexeme_count")
 
 _INSERTED_AT_ONCE = 500
-
-_INSERT_POSTINGS = """
-WITH inserted AS (
-    INSERT INTO knowledge_posting
-        (organization_id, lexeme, chunk_id, document_id, frequency, length)
-    SELECT chunk.organization_id, word.lexeme, chunk.id, chunk.document_id,
-        cardinality(word.positions), total.length
-    FROM knowledge_documentchunk chunk
-    CROSS JOIN LATERAL
-        to_tsvector(%(configuration)s, chunk.heading || E'\n' || chunk.content) AS words
-    CROSS JOIN LATERAL unnest(words) AS word
-    CROSS JOIN LATERAL (SELECT sum(cardinality(positions)) FROM unnest(words)) AS total(length)
-    WHERE chunk.organization_id = %(organization)s AND chunk.document_id = %(document)s
-    RETURNING frequency
-)
-SELECT coalesce(sum(frequency), 0) FROM inserted
-"""
 
 
 def replace_passages(
     document: Document, passages: Sequence[Passage], vectors: np.ndarray, *, embedding_model: str
-) -> int:
-    """Make these the passages of a document, instead of what it had; return how many lexemes.
+) -> None:
+    """Make these the passages of a document, instead of what it had, and tell its language.
 
-    `vectors` has a row of unit length for each passage. The caller acts for the organization and
-    holds the document's row.
+    `vectors` has a row of unit length for each passage. The caller acts for the organization, holds
+    the document's row and saves its `PLACED`.
     """
+    document.refresh_from_db(fields=["language", "is_language_chosen", "place"])
+    if not document.is_language_chosen:
+        document.language = tell_language(passage.content for passage in passages)
     _remove_passages(document)
     chunks = [
         DocumentChunk(
@@ -67,26 +54,22 @@ def replace_passages(
         ),
         batch_size=_INSERTED_AT_ONCE,
     )
-    return _insert_postings(document)
+    index_document(document)
 
 
 def _remove_passages(document: Document) -> None:
     """Remove them for good, children first; nothing that people made refers to them."""
+    remove_postings(document.organization_id, [document.place])
     chunks = DocumentChunk.all_objects.filter(document_id=document.pk)
-    for children in (Posting, ChunkEmbedding):
-        of_chunks = children.objects.filter(chunk__in=chunks.values("pk"))
-        of_chunks._raw_delete(of_chunks.db)
+    embeddings = ChunkEmbedding.objects.filter(chunk__in=chunks.values("pk"))
+    embeddings._raw_delete(embeddings.db)
     chunks._raw_delete(chunks.db)
 
 
-def _insert_postings(document: Document) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT_POSTINGS,
-            {
-                "configuration": TEXT_SEARCH_CONFIGURATION,
-                "organization": document.organization_id,
-                "document": document.pk,
-            },
-        )
-        return cursor.fetchone()[0]
+def change_language(document: Document) -> None:
+    """Write the postings of a document anew, in the language that it has by now.
+
+    The caller acts for the organization, holds the document's row and saves its `PLACED`.
+    """
+    remove_postings(document.organization_id, [document.place])
+    index_document(document)

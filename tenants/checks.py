@@ -41,7 +41,8 @@ UNAUDITED = {
     "tenants_organizationusage": "counters, which follow from rows that are audited",
     "knowledge_documentchunk": "made from its document by reading it",
     "knowledge_chunkembedding": "made from its chunk",
-    "knowledge_posting": "made from its chunk",
+    "knowledge_postingblock": "where postings lie",
+    "knowledge_posting": "made from chunks",
     "agents_turnevent": "what a turn streamed; its message is audited",
 }
 

@@ -19,7 +19,7 @@ from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.reading import Reading, UnreadableDocument
 from knowledge.ingestion.split import Passage, split
 from knowledge.models import Document, DocumentQuerySet
-from knowledge.passages import replace_passages
+from knowledge.passages import PLACED, replace_passages
 from tenants.context import acting_for
 
 MAX_ATTEMPTS = 3
@@ -125,9 +125,7 @@ def _complete(
         if not list(_claimed(document).select_for_update(no_key=True).values_list("pk")):
             logger.info("The reading of %s came too late.", document.pk)
             return
-        document.lexeme_count = replace_passages(
-            document, passages, vectors, embedding_model=embedding_model
-        )
+        replace_passages(document, passages, vectors, embedding_model=embedding_model)
         document.content = reading.content
         document.page_count = reading.page_count
         document.chunk_count = len(passages)
@@ -138,7 +136,7 @@ def _complete(
         document.error = ""
         document.save(
             update_fields=[
-                "lexeme_count",
+                *PLACED,
                 "content",
                 "page_count",
                 "chunk_count",

@@ -3,7 +3,7 @@
 import pytest
 from django.db import DataError, models, transaction
 
-from knowledge.models import ChunkEmbedding, Document, DocumentChunk, Posting
+from knowledge.models import ChunkEmbedding, Document, DocumentChunk, Posting, PostingBlock
 from tenants.context import acting_for
 from tenants.deletion import delete
 from tenants.tests.declarations import breaks, declared, described, reverse_names
@@ -47,9 +47,13 @@ DESIGN = {
         "embedding": "HalfVectorField",
         "embedding_model": "CharField(100)",
     },
+    PostingBlock: {
+        "organization": "tenants.Organization",
+        "language": "CharField(20)",
+    },
     Posting: {
         "organization": "tenants.Organization",
-        "chunk": "knowledge.DocumentChunk",
+        "block": "knowledge.PostingBlock",
         "lexeme": "TextField",
     },
 }
@@ -72,6 +76,8 @@ CHECKS = [
     ("knowledge_documentchunk_deletion", DocumentChunk, {"is_deleted": True}, {"heading": ""}),
     ("knowledge_documentchunk_page", DocumentChunk, {"page": 0}, {"page": 1}),
     ("knowledge_documentchunk_page", DocumentChunk, {"page": 0}, {"page": None}),
+    ("knowledge_postingblock_number", PostingBlock, {"id": 2**22}, {"chunk_count": 1}),
+    ("knowledge_postingblock_number", PostingBlock, {"id": 0}, {"chunk_count": 1}),
     ("knowledge_documentchunk_span", DocumentChunk, {"end": 0}, {"end": 1}),
     ("knowledge_documentchunk_span", DocumentChunk, {"start": 5, "end": 4}, {"start": 5, "end": 6}),
 ]

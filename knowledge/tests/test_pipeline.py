@@ -93,15 +93,21 @@ def test_postings_count_the_lexemes_of_each_chunk_and_of_its_heading(acme, owner
     document = read_document(TEXT, by=owner)
     vacation = next(chunk for chunk in chunks_of(document) if "25 days" in chunk.content)
     with acting_for(acme):
-        postings = Posting.objects.filter(chunk=vacation)
-        found = {posting.lexeme: posting for posting in postings}
-        total = sum(Posting.objects.values_list("frequency", flat=True))
-    assert found["day"].frequency == 2
-    assert found["vacat"].frequency >= 2  # one of them in the heading
+        entries = [
+            (posting.lexeme, entry)
+            for posting in Posting.objects.all()
+            for entry in posting.entries
+        ]
+    found = {
+        lexeme: entry for lexeme, entry in entries if entry >> 20 & 0xFFFFFF == vacation.position
+    }
+    frequencies = {lexeme: entry >> 12 & 0xFF for lexeme, entry in found.items()}
+    assert frequencies["day"] == 2
+    assert frequencies["vacat"] >= 2  # one of them in the heading
     assert "has" not in found  # a stop word
-    assert {posting.document_id for posting in found.values()} == {document.pk}
-    assert {p.length for p in found.values()} == {sum(p.frequency for p in found.values())}
-    assert document.lexeme_count == total
+    assert {entry & 0xFFF for entry in found.values()} == {sum(frequencies.values())}
+    assert {entry >> 44 for _, entry in entries} == {document.place & 0xFFFF}
+    assert document.lexeme_count == sum(entry >> 12 & 0xFF for _, entry in entries)
 
 
 def test_a_pdf_has_pages(owner):
@@ -202,7 +208,7 @@ def test_after_an_accident_the_document_waits_and_the_next_attempt_completes_it(
 
 def test_an_accident_in_the_last_step_leaves_no_half_of_it(acme, owner, monkeypatch):
     document = upload(TEXT, by=owner)
-    monkeypatch.setattr(stored_passages, "_insert_postings", accident)
+    monkeypatch.setattr(stored_passages, "index_document", accident)
     with pytest.raises(RuntimeError):
         ingest(document)
     assert counts(acme) == [0, 0, 0]

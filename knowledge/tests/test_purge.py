@@ -58,9 +58,12 @@ def test_a_document_goes_with_its_passages_and_its_file(acme, owner, document):
     assert path_of(kept).exists()
     with acting_for(acme):
         assert Document.all_objects.get() == kept
-        for model in (DocumentChunk, ChunkEmbedding, Posting):
+        for model in (DocumentChunk, ChunkEmbedding):
             rows = model._base_manager.values_list("document_id", flat=True)
             assert set(rows) == {kept.pk}
+        entries = Posting.objects.values_list("block", "entries")
+        places = {block << 16 | entry >> 44 for block, packed in entries for entry in packed}
+        assert places == {Document.objects.get().place}
 
 
 def test_a_file_that_is_gone_already_is_no_obstacle(acme, document):

@@ -206,7 +206,7 @@ class TestRanking:
         assert names(find(owner, "contract guarantee", mode="text"))[0] == "rare.txt"
 
     def test_of_a_long_query_the_rarest_words_count(self, owner, library, monkeypatch):
-        monkeypatch.setattr("knowledge.search.MAX_WORDS", 1)
+        monkeypatch.setattr("knowledge.search.lexical.MAX_WORDS", 1)
         read_document("More about vacation.", by=owner, filename="more.txt")
         assert names(find(owner, "vacation unheard printer", mode="text")) == ["printer.txt"]
 

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from common.models import Entity
 from tenants.belongings import BEING_PURGED, parents_of, take_what_was_left_behind
 from tenants.context import acting_for
-from tenants.purging import files
+from tenants.purging import farewell, files
 from tenants.purging.references import (
     Reference,
     is_leaf,
@@ -168,6 +168,8 @@ class Removal:
         with self.transaction():
             going = list(keys) if self.dry_run else self._lock_free_rows(rows)
             stored = files.stored(model._base_manager.filter(pk__in=going))
+            if not self.dry_run:
+                farewell.before_removal(model, going)
             count = len(going) if self.dry_run or not going else self._delete(model, going)
         self.tally.rows[model] += count
         with self.transaction():

@@ -205,19 +205,14 @@ def test_more_rows_than_a_batch_holds_go_all_the_same(acme, trees, monkeypatch):
             chunk = make_row(
                 model("knowledge.DocumentChunk"), tree, acme.slug, position=number + 10
             )
-            for lexeme in range(3):
-                model("knowledge.Posting").objects.create(
-                    chunk=chunk,
-                    lexeme=f"{lexeme}",
-                    document_id=chunk.document_id,
-                    frequency=1,
-                    length=3,
-                )
+            model("knowledge.ChunkEmbedding").objects.create(
+                chunk=chunk, document_id=chunk.document_id, embedding=[0.5] * 384
+            )
         delete(tree["knowledge.Document"])
     let_time_pass()
     said = purge()
     assert "8 chunks" in said
-    assert "21 postings" in said
+    assert "7 chunk embeddings" in said
     assert left(acme, tree) == tree.keys() - GOES_WITH["knowledge.Document"]
 
 

@@ -285,6 +285,7 @@ def test_content_is_what_members_make():
         "knowledge.DocumentRoleGrant",
         "knowledge.DocumentUserGrant",
         "knowledge.Posting",
+        "knowledge.PostingBlock",
     ]
 
 

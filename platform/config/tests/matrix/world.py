@@ -199,5 +199,5 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
         case "knowledge.ChunkEmbedding":
             return {"document_id": rows["knowledge.Document"].pk}
         case "knowledge.Posting":
-            return {"document_id": rows["knowledge.Document"].pk, "lexeme": "leav"}
+            return {"lexeme": "leav"}
     return {}

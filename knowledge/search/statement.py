@@ -1,4 +1,4 @@
-"""Search: one ranking of passages for the API, the agents, the admin and every other face.
+"""The statement of a search, and what it is asked with and answers.
 
 One statement picks the documents that the asking user may see, ranks their passages by the words of
 the query (BM25), by its meaning (cosine) or by both, and returns the best. What a user may not see
@@ -20,85 +20,19 @@ from pgvector import HalfVector
 from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
 from knowledge.models import Document, DocumentQuerySet
-from knowledge.passages import TEXT_SEARCH_CONFIGURATION
+from knowledge.search import fusion, lexical, nearest
 from tenants.context import current_organization_id
 from tenants.models import Project, User
 
 Mode = Literal["hybrid", "vector", "text"]
 
 MAX_QUERY_CHARACTERS = 4_000
-MAX_WORDS = 32  # of a long query the rarest count: the others cost much and say little
-POOL = 100  # passages of each ranking that go into the fused one
 
 # The parts of the statements. Each condition on an organization's rows names it, beside the policy.
 # Only `visible` is filled in, with what Django makes of a queryset; its values are parameters, too.
 # `IS TRUE` keeps the planner from making a join of the condition, which it may turn inside out (all
 # postings of a word for each document): the documents are hashed once, and each row looked up.
 _VISIBLE = """visible AS MATERIALIZED ({visible})"""
-
-# Okapi BM25, k1 = 1.2 and b = 0.75: further occurrences of a word count for less and less, and for
-# less in a passage that is longer than the mean. Scores are rounded (`real`), because the order in
-# which their terms are added up is the planner's.
-_LEXICAL = """
-corpus AS MATERIALIZED (
-    SELECT sum(chunk_count)::float8 AS chunks,
-        sum(lexeme_count)::float8 / sum(chunk_count) AS mean_length
-    FROM visible
-),
-words AS MATERIALIZED (
-    SELECT unnest(tsvector_to_array(to_tsvector(%(configuration)s, %(query)s))) AS lexeme
-),
-rarity AS MATERIALIZED (
-    SELECT words.lexeme, ln(1 + (corpus.chunks - found.chunks + 0.5) / (found.chunks + 0.5)) AS idf
-    FROM corpus, words, LATERAL (
-        SELECT count(*)::float8 AS chunks FROM knowledge_posting posting
-        WHERE posting.organization_id = %(organization)s AND posting.lexeme = words.lexeme
-            AND (posting.document_id IN (SELECT id FROM visible)) IS TRUE
-    ) found
-    WHERE found.chunks > 0
-    ORDER BY found.chunks, words.lexeme
-    LIMIT %(words)s
-),
-lexical AS MATERIALIZED (
-    SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS place
-    FROM (
-        SELECT posting.chunk_id,
-            sum(
-                rarity.idf * 2.2::float8 * posting.frequency
-                / (posting.frequency + 0.3::float8 + 0.9::float8 * posting.length / mean_length)
-            )::real AS score
-        FROM corpus, rarity, knowledge_posting posting
-        WHERE posting.organization_id = %(organization)s AND posting.lexeme = rarity.lexeme
-            AND (posting.document_id IN (SELECT id FROM visible)) IS TRUE
-        GROUP BY posting.chunk_id
-        ORDER BY score DESC, posting.chunk_id
-        LIMIT %(pool)s
-    ) best
-)"""
-
-# The vectors are of unit length, so the negative inner product orders as the cosine does.
-_NEAREST = """
-nearest AS MATERIALIZED (
-    SELECT chunk_id, -distance AS score, row_number() OVER (ORDER BY distance, chunk_id) AS place
-    FROM (
-        SELECT chunk_id, embedding <#> %(vector)s::halfvec AS distance
-        FROM knowledge_chunkembedding
-        WHERE organization_id = %(organization)s AND embedding_model = %(embedding_model)s
-            AND (document_id IN (SELECT id FROM visible)) IS TRUE
-        ORDER BY distance, chunk_id
-        LIMIT %(pool)s
-    ) best
-)"""
-
-_BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
-_BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
-# Reciprocal rank fusion with its usual constant.
-_BY_BOTH = """
-ranking AS (
-    SELECT chunk_id, lexical.score AS lexical,
-        coalesce(1.0 / (60 + lexical.place), 0) + coalesce(1.0 / (60 + nearest.place), 0) AS score
-    FROM lexical FULL JOIN nearest USING (chunk_id)
-)"""
 
 _HITS = """
 SELECT visible.id, visible.filename, visible.file_type,
@@ -118,9 +52,9 @@ ORDER BY best.score DESC, best.chunk_id
 _STATEMENTS = {
     mode: "WITH " + ",".join([_VISIBLE, *parts]) + _HITS
     for mode, parts in {
-        "hybrid": [_LEXICAL, _NEAREST, _BY_BOTH],
-        "vector": [_NEAREST, _BY_MEANING],
-        "text": [_LEXICAL, _BY_WORDS],
+        "hybrid": [lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH],
+        "vector": [nearest.NEAREST, fusion.BY_MEANING],
+        "text": [lexical.LEXICAL, fusion.BY_WORDS],
     }.items()
 }
 
@@ -201,12 +135,11 @@ def search(
         raise ValueError(f"The mode {mode} needs the vector of the query.")
     parameters |= {
         "organization": current_organization_id(),
-        "configuration": TEXT_SEARCH_CONFIGURATION,
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "vector": None if vector is None else HalfVector(vector).to_text(),
         "embedding_model": "" if vector is None else embedder().name,
-        "words": MAX_WORDS,
-        "pool": max(POOL, top_k),
+        "words": lexical.MAX_WORDS,
+        "pool": max(fusion.POOL, top_k),
         "top_k": top_k,
     }
     with connection.cursor() as cursor:
@@ -217,7 +150,7 @@ def search(
 def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
     """The statement of a queryset, and its parameters by name: one predicate, not two copies."""
     columns = documents.order_by().values(
-        "id", "filename", "file_type", "chunk_count", "lexeme_count"
+        "id", "filename", "file_type", "chunk_count", "lexeme_count", "place"
     )
     sql, values = columns.query.sql_with_params()
     parameters = {f"visible_{number}": value for number, value in enumerate(values)}

@@ -1,0 +1,147 @@
+"""The lexical index of a document: which of its passages hold a lexeme, and how often.
+
+Postings lie in blocks of some hundred passages, so that a row serves all passages of its block that
+hold the lexeme. An entry packs into 64 bits what BM25 wants of one passage:
+
+    the document's number in the block (16 bits), the passage's position in the document (24),
+    how often the lexeme stands in it (8), how many lexemes the passage has (12)
+
+and a document's `place` packs its block and its number there (16). The bits of an entry from
+POSITION_BITS on, with the block before them, name a passage; the place is what is left of that.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+
+from knowledge.models import Document, PostingBlock
+
+# Postings of larger blocks take less room, but each document that comes writes them anew.
+BLOCK_CHUNKS = 512
+MAX_NUMBER = 2**15 - 1
+
+_INSERT = """
+WITH found AS MATERIALIZED (
+    SELECT word.lexeme, chunk.position, cardinality(word.positions) AS frequency, total.length
+    FROM knowledge_documentchunk chunk
+    CROSS JOIN LATERAL
+        to_tsvector(%(language)s::regconfig, chunk.heading || E'\n' || chunk.content) AS words
+    CROSS JOIN LATERAL unnest(words) AS word
+    CROSS JOIN LATERAL (SELECT sum(cardinality(positions)) FROM unnest(words)) AS total(length)
+    WHERE chunk.organization_id = %(organization)s AND chunk.document_id = %(document)s
+        AND NOT chunk.is_deleted
+), inserted AS (
+    INSERT INTO knowledge_posting (organization_id, lexeme, block_id, entries)
+    SELECT %(organization)s, lexeme, %(block)s, array_agg(
+        (%(number)s::bigint << 44) | (position::bigint << 20) | (frequency::bigint << 12)
+            | least(length, 4095)::bigint
+        ORDER BY position
+    )
+    FROM found GROUP BY lexeme ORDER BY lexeme
+    ON CONFLICT (organization_id, lexeme, block_id)
+        DO UPDATE SET entries = knowledge_posting.entries || excluded.entries
+)
+SELECT coalesce(sum(frequency), 0), count(DISTINCT position) FROM found
+"""
+
+_REMOVE = """
+WITH touched AS MATERIALIZED (
+    SELECT lexeme, removed, ARRAY(
+        SELECT entry FROM unnest(entries) AS entry WHERE (entry >> 44) <> ALL(%(numbers)s)
+    ) AS kept
+    FROM knowledge_posting
+    CROSS JOIN LATERAL (
+        SELECT array_agg(entry >> 20) FROM unnest(entries) AS entry
+        WHERE (entry >> 44) = ANY(%(numbers)s)
+    ) AS gone(removed)
+    WHERE organization_id = %(organization)s AND block_id = %(block)s AND removed IS NOT NULL
+), emptied AS (
+    DELETE FROM knowledge_posting posting USING touched
+    WHERE posting.organization_id = %(organization)s AND posting.block_id = %(block)s
+        AND posting.lexeme = touched.lexeme AND cardinality(kept) = 0
+), shortened AS (
+    UPDATE knowledge_posting posting SET entries = kept FROM touched
+    WHERE posting.organization_id = %(organization)s AND posting.block_id = %(block)s
+        AND posting.lexeme = touched.lexeme AND cardinality(kept) > 0
+)
+SELECT count(DISTINCT passage) FROM touched CROSS JOIN LATERAL unnest(removed) AS passage
+"""
+
+
+def index_document(document: Document) -> None:
+    """Write the postings of a document's passages in its language; set its place and lexeme count.
+
+    It must have no postings yet. The caller acts for the organization, holds the document's row
+    and saves `place` and `lexeme_count`.
+    """
+    block = _claim_block(document.organization_id, document.language)
+    number = block.document_count
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            {
+                "organization": document.organization_id,
+                "document": document.pk,
+                "language": document.language,
+                "block": block.pk,
+                "number": number,
+            },
+        )
+        document.lexeme_count, chunks = cursor.fetchone()
+    PostingBlock.objects.filter(pk=block.pk).update(
+        document_count=number + 1, chunk_count=F("chunk_count") + chunks
+    )
+    document.place = block.pk << 16 | number
+
+
+def remove_postings(organization_id: UUID, places: Iterable[int | None]) -> None:
+    """Remove the postings of documents by their places. The caller acts for the organization."""
+    numbers = defaultdict(list)
+    for place in places:
+        if place is not None:
+            numbers[place >> 16].append(place & 0xFFFF)
+    # In the order of the blocks: two that remove from the same ones never wait for each other.
+    held = PostingBlock.objects.filter(pk__in=numbers).order_by("pk").select_for_update()
+    for block in held:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _REMOVE,
+                {
+                    "organization": organization_id,
+                    "block": block.pk,
+                    "numbers": numbers[block.pk],
+                },
+            )
+            (chunks,) = cursor.fetchone()
+        itself = PostingBlock.objects.filter(pk=block.pk)
+        if chunks < block.chunk_count:
+            itself.update(chunk_count=block.chunk_count - chunks)
+        else:
+            itself._raw_delete(itself.db)
+
+
+def forget_documents(documents: Iterable[UUID]) -> None:
+    """Remove the postings of documents that are about to be purged."""
+    rows = Document.all_objects.filter(pk__in=list(documents), place__isnull=False)
+    places = defaultdict(list)
+    for organization_id, place in rows.order_by().values_list("organization_id", "place"):
+        places[organization_id].append(place)
+    for organization_id, of_organization in places.items():
+        remove_postings(organization_id, of_organization)
+
+
+def _claim_block(organization_id: UUID, language: str) -> PostingBlock:
+    """A block with room that nobody else is writing to, held; a new one if there is none.
+
+    So two uploads of an organization at the same time write to two blocks and never wait.
+    """
+    with_room = PostingBlock.objects.filter(
+        language=language, chunk_count__lt=BLOCK_CHUNKS, document_count__lt=MAX_NUMBER
+    )
+    block = with_room.order_by("pk").select_for_update(skip_locked=True).first()
+    if block is None:
+        block = PostingBlock.objects.create(organization_id=organization_id, language=language)
+    return block

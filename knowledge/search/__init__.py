@@ -1,0 +1,12 @@
+"""Search: one ranking of passages for the API, the agents, the admin and every other face."""
+
+from knowledge.search.statement import (
+    MAX_QUERY_CHARACTERS,
+    Hit,
+    Mode,
+    SearchFilters,
+    embed_query,
+    search,
+)
+
+__all__ = ["MAX_QUERY_CHARACTERS", "Hit", "Mode", "SearchFilters", "embed_query", "search"]

@@ -1,0 +1,13 @@
+"""How the two rankings become one: a part of the one statement."""
+
+POOL = 100  # passages of each ranking that go into the fused one
+
+BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
+BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
+# Reciprocal rank fusion with its usual constant.
+BY_BOTH = """
+ranking AS (
+    SELECT chunk_id, lexical.score AS lexical,
+        coalesce(1.0 / (60 + lexical.place), 0) + coalesce(1.0 / (60 + nearest.place), 0) AS score
+    FROM lexical FULL JOIN nearest USING (chunk_id)
+)"""
