@@ -156,6 +156,22 @@ class Document(Grantable, OrganizationOwned):
                 condition=Q(processing_status__in=["pending", "processing"], is_deleted=False),
                 name="knowledge_document_waiting",
             ),
+            # What a search asks of each document that it may show, without their wide rows.
+            models.Index(
+                fields=["organization", "id"],
+                include=[
+                    "project",
+                    "is_restricted",
+                    "chunk_count",
+                    "lexeme_count",
+                    "file_type",
+                    "created_at",
+                    "embedding_model",
+                    "filename",
+                ],
+                condition=Q(processing_status="completed", is_searchable=True, is_deleted=False),
+                name="knowledge_document_searchable",
+            ),
         ]
 
     def __str__(self):
@@ -252,6 +268,11 @@ class ChunkEmbedding(models.Model):
             KEY,
             ROWS,
             CompositeForeignKey("chunk", name="knowledge_chunkembedding_chunk"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "document_id"], name="knowledge_embedding_document"
+            )
         ]
 
     def __str__(self):

@@ -15,8 +15,8 @@ from uuid import UUID
 import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from pgvector import HalfVector
 
+from knowledge import nearest
 from knowledge.ingestion.clean import clean_text
 from knowledge.ingestion.embed import local_embedder
 from knowledge.models import Document, DocumentQuerySet
@@ -76,20 +76,6 @@ lexical AS MATERIALIZED (
     ) best
 )"""
 
-# The vectors are of unit length, so the negative inner product orders as the cosine does.
-_NEAREST = """
-nearest AS MATERIALIZED (
-    SELECT chunk_id, -distance AS score, row_number() OVER (ORDER BY distance, chunk_id) AS place
-    FROM (
-        SELECT chunk_id, embedding <#> %(vector)s::halfvec AS distance
-        FROM knowledge_chunkembedding
-        WHERE organization_id = %(organization)s AND embedding_model = %(embedding_model)s
-            AND (document_id IN (SELECT id FROM visible)) IS TRUE
-        ORDER BY distance, chunk_id
-        LIMIT %(pool)s
-    ) best
-)"""
-
 _BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
 _BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
 # Reciprocal rank fusion with its usual constant.
@@ -118,8 +104,8 @@ ORDER BY best.score DESC, best.chunk_id
 _STATEMENTS = {
     mode: "WITH " + ",".join([_VISIBLE, *parts]) + _HITS
     for mode, parts in {
-        "hybrid": [_LEXICAL, _NEAREST, _BY_BOTH],
-        "vector": [_NEAREST, _BY_MEANING],
+        "hybrid": [_LEXICAL, nearest.NEAREST, _BY_BOTH],
+        "vector": [nearest.NEAREST, _BY_MEANING],
         "text": [_LEXICAL, _BY_WORDS],
     }.items()
 }
@@ -199,17 +185,21 @@ def search(
         return []
     if mode != "text" and vector is None:
         raise ValueError(f"The mode {mode} needs the vector of the query.")
+    parameters |= nearest.parameters(
+        organization_id=current_organization_id(),
+        vector=vector,
+        embedding_model="" if vector is None else local_embedder().name,
+    )
     parameters |= {
-        "organization": current_organization_id(),
         "configuration": TEXT_SEARCH_CONFIGURATION,
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
-        "vector": None if vector is None else HalfVector(vector).to_text(),
-        "embedding_model": "" if vector is None else local_embedder().name,
         "words": MAX_WORDS,
         "pool": max(POOL, top_k),
         "top_k": top_k,
     }
     with connection.cursor() as cursor:
+        if mode != "text":
+            cursor.execute(nearest.SETTINGS)
         cursor.execute(_STATEMENTS[mode].format(visible=visible), parameters)
         return [Hit(*row) for row in cursor.fetchall()]
 
