@@ -15,7 +15,7 @@ from pgvector import HalfVector
 
 # A vector met by way of the index costs so many times what comparing one in turn does. To find
 # `pool` that are visible, the index meets pool * all / visible; the other way compares all visible.
-COST_OF_INDEX = 25
+COST_OF_INDEX = 50
 
 # How many candidates the index keeps while it looks: more cost time, fewer miss neighbours.
 EF_SEARCH = 200

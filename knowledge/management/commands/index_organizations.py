@@ -47,7 +47,8 @@ class Command(BaseCommand):
         organization_id = organization_named(organization) if organization else None
         with alone() as is_alone:
             if not is_alone:
-                self.stdout.write("Another run is at work; this one leaves everything to it.")
+                if options["verbosity"]:
+                    self.stdout.write("Another run is at work; this one leaves everything to it.")
                 return
             steps = plan(at_least=at_least, organization_id=organization_id)
             if dry_run:
@@ -56,7 +57,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{summary(steps)} would be done.")
                 return
             failed = [step for step in steps if not self.carry_out(step, memory)]
-        self.stdout.write(f"{summary([step for step in steps if step not in failed])} done.")
+        if steps or options["verbosity"]:
+            self.stdout.write(f"{summary([step for step in steps if step not in failed])} done.")
         if failed:
             raise CommandError(f"{summary(failed)} not done; the next run tries again.")
 
