@@ -215,6 +215,22 @@ class Document(Grantable, OrganizationOwned):
                 condition=Q(processing_status__in=["pending", "processing"], is_deleted=False),
                 name="knowledge_document_waiting",
             ),
+            # What a search asks of each document that it may show, without their wide rows.
+            models.Index(
+                fields=["organization", "id"],
+                include=[
+                    "project",
+                    "is_restricted",
+                    "chunk_count",
+                    "lexeme_count",
+                    "file_type",
+                    "created_at",
+                    "embedding_model",
+                    "filename",
+                ],
+                condition=Q(processing_status="completed", is_searchable=True, is_deleted=False),
+                name="knowledge_document_searchable",
+            ),
         ]
 
     def __str__(self):
@@ -316,6 +332,11 @@ class ChunkEmbedding(models.Model):
             ROWS,
             CompositeForeignKey("chunk", name="knowledge_chunkembedding_chunk"),
         ]
+        indexes = [
+            models.Index(
+                fields=["organization", "document_id"], name="knowledge_embedding_document"
+            )
+        ]
 
     def __str__(self):
         return str(self.chunk_id)
@@ -367,8 +388,8 @@ class Posting(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        # No index on the block: it would take a tenth of the room, and the planner could take it for
-        # the key. What removes postings reads the key of the organization.
+        # No index on the block: it would take a tenth of the room, and the planner could take it
+        # for the key. What removes postings reads the key of the organization.
         constraints = [ROWS, CompositeForeignKey("block", name="knowledge_posting_block")]
 
     def __str__(self):

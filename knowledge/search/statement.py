@@ -15,12 +15,12 @@ from uuid import UUID
 import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from pgvector import HalfVector
 
+from knowledge import nearest
 from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
 from knowledge.models import Document, DocumentQuerySet
-from knowledge.search import fusion, lexical, nearest
+from knowledge.search import fusion, lexical
 from tenants.context import current_organization_id
 from tenants.models import Project, User
 
@@ -133,16 +133,20 @@ def search(
         return []
     if mode != "text" and vector is None:
         raise ValueError(f"The mode {mode} needs the vector of the query.")
+    parameters |= nearest.parameters(
+        organization_id=current_organization_id(),
+        vector=vector,
+        embedding_model="" if vector is None else embedder().name,
+    )
     parameters |= {
-        "organization": current_organization_id(),
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
-        "vector": None if vector is None else HalfVector(vector).to_text(),
-        "embedding_model": "" if vector is None else embedder().name,
         "words": lexical.MAX_WORDS,
         "pool": max(fusion.POOL, top_k),
         "top_k": top_k,
     }
     with connection.cursor() as cursor:
+        if mode != "text":
+            cursor.execute(nearest.SETTINGS)
         cursor.execute(_STATEMENTS[mode].format(visible=visible), parameters)
         return [Hit(*row) for row in cursor.fetchall()]
 

@@ -11,6 +11,7 @@ OWNER_COMMANDS = frozenset(
         "createsuperuser",
         "dumpdata",
         "flush",
+        "index_organizations",
         "loaddata",
         "makemigrations",
         "migrate",

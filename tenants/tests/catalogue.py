@@ -88,12 +88,16 @@ def loose_foreign_keys() -> set[str]:
 
 
 def indexes() -> dict[str, dict[str, tuple[bool, str]]]:
-    """By table and name: whether unique, and the first column."""
+    """By table and name: whether unique, and the first column.
+
+    Without those that `index_organizations` makes: each holds one organization's rows alone.
+    """
     found: dict[str, dict[str, tuple[bool, str]]] = {}
     for table, name, unique, first in run(
         "SELECT relname, indexrelid::regclass::text, indisunique,"
         " pg_get_indexdef(indexrelid, 1, true)"
         f" FROM pg_index JOIN pg_class ON pg_class.oid = indrelid WHERE {_IN_PUBLIC}"
+        " AND indexrelid::regclass::text !~ '^knowledge_nearest_[0-9a-f]{32}_[0-9a-f]{8}$'"
     ):
         found.setdefault(table, {})[name] = unique, first
     return found

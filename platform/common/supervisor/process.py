@@ -62,6 +62,7 @@ class Process:
     death_signal: int = signal.SIGKILL  # sent when the supervisor dies without stopping it
     stops_last: bool = False  # the others need it until they have ended
     before_start: Callable[[], None] | None = None
+    period: float = 0.0  # seconds from an end to the next start, for what does its work and ends
 
 
 def launch(process: Process, output: int | BinaryIO) -> subprocess.Popen[bytes]:
@@ -159,8 +160,13 @@ class Child:
         self.postpone()
         return popen.pid
 
+    @property
+    def did_its_work(self) -> bool:
+        """Whether its last life ended as it should, until it is time for the next."""
+        return bool(self.process.period) and self.status == 0
+
     def postpone(self) -> None:
         """Let the next life begin the later, the more deaths there were in a row."""
-        delay = min(FASTEST_RESTART * 2**self.deaths, SLOWEST_RESTART)
+        delay = self.process.period or min(FASTEST_RESTART * 2**self.deaths, SLOWEST_RESTART)
         self.deaths += 1
         self.restart_at = time.monotonic() + delay

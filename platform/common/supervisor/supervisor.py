@@ -189,7 +189,7 @@ class Supervisor:
         self._relay(child)
         self._unregister(child)
         self._guard.forget(child.bury())
-        if child.restarts:
+        if child.restarts and not child.did_its_work:
             delay = child.restart_at - time.monotonic()
             ending = describe_status(child.status)
             hint = f" (see {child.process.log})" if child.process.keeps_own_log else ""

@@ -73,6 +73,20 @@ def test_a_healthy_life_makes_earlier_deaths_forgotten(supervisor, monkeypatch):
     assert child.deaths == 1
 
 
+@pytest.mark.parametrize(("program", "is_said"), [("true", False), ("false", True)])
+def test_what_does_its_work_and_ends_is_started_again_after_its_period(
+    supervisor, monkeypatch, program, is_said
+):
+    said = []
+    monkeypatch.setattr(supervisor.terminal, "say_for", lambda *line: said.append(line))
+    child = supervisor.start(Process("brief", [program], period=0.2))
+    began = time.monotonic()
+    supervisor.wait_until(lambda: child.deaths == 4, 30)
+    assert child.deaths == 4
+    assert time.monotonic() - began >= 3 * 0.2
+    assert bool(said) == is_said
+
+
 def test_a_program_that_does_not_exist_is_retried_and_says_so(supervisor, tmp_path):
     child = supervisor.start(Process("none", ["/no/such/program"], log=tmp_path / "log"))
     supervisor.wait_until(lambda: child.deaths == 1, 30)

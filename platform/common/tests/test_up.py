@@ -29,6 +29,7 @@ PROGRAMS = {
     "web": "uvicorn",
     "turns": "worker --queues turns",
     "ingestion": "worker --queues ingestion",
+    "indexing": "index_organizations",
     "postgresql": "postgres -D",
 }
 
@@ -131,6 +132,7 @@ def test_it_starts_everything_and_ctrl_c_leaves_nothing(home):
             assert variables.get("CHANCERY_LOGIN") != "owner"
             assert variables["CHANCERY_DEMO"] == "1"
         assert os.getpriority(os.PRIO_PROCESS, up.pid("ingestion")) == 10
+        assert up.pid("indexing")
         assert f"http://127.0.0.1:{up.port}/admin/" in up.said()
         assert "owner@acme.example" in up.said()
         assert execute(home, "SELECT count(*) FROM tenants_organization") == (2,)

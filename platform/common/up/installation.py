@@ -128,6 +128,7 @@ class Installation:
             if not checks.is_live(self.host, self.port):
                 log = self.logs / "web.log"
                 raise InstallationError(f"The web server does not start: see above, or {log}.")
+        self.supervisor.start(processes.indexing(environment, self.logs))
 
     @contextmanager
     def step(self, name: str, done: str) -> Iterator[None]:

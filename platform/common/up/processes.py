@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from common.home import ROOT
@@ -18,6 +19,8 @@ WORKER = (
 TURNS_AT_ONCE = 20  # a turn waits for its model most of the time
 DOCUMENTS_AT_ONCE = 2  # reading one keeps a core busy
 LOWER_PRIORITY = 10  # so that reading documents never keeps an answer waiting
+
+SECONDS_BETWEEN_INDEXING = 300.0
 
 MANAGE = str(ROOT / "manage.py")
 
@@ -65,6 +68,21 @@ def as_owner(command: list[str], environment: dict[str, str], logs: Path) -> Pro
     """
     owner = {name: os.environ[name] for name in ("DATABASE_OWNER_URL",) if name in os.environ}
     return as_application(command, environment | owner, logs)
+
+
+def indexing(environment: dict[str, str], logs: Path) -> Process:
+    """Return what indexes the vectors of large organizations, every few minutes, as the owner.
+
+    It is in nobody's way: PostgreSQL builds, and people search meanwhile.
+    """
+    once = as_owner(["index_organizations"], environment, logs)
+    return replace(
+        once,
+        name="indexing",
+        log=logs / "indexing.log",
+        nice=LOWER_PRIORITY,
+        period=SECONDS_BETWEEN_INDEXING,
+    )
 
 
 def environment(home: Path, *, demo: bool) -> dict[str, str]:
