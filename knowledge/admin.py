@@ -49,17 +49,25 @@ class DocumentAdmin(GrantableAdmin):
     """Documents of an organization. Platform staff have no right here, and no way to the table."""
 
     has_organization = False
-    list_display = ["filename", "project", "status", "size", "is_searchable", "created_at"]
+    list_display = [
+        "filename",
+        "project",
+        "status",
+        "progress",
+        "size",
+        "is_searchable",
+        "created_at",
+    ]
     list_select_related = ["project"]
     list_filter = ["processing_status", "is_searchable", ("project", AutocompleteSelectFilter)]
     search_fields = ["filename"]
     ordering = ["-id"]
     paginator = InfinitePaginator
     autocomplete_fields = ["project"]
-    readonly_fields = ["filename", "status", "error", *FOUND]
+    readonly_fields = ["filename", "status", "progress", "error", *FOUND]
     fieldsets = [
         (None, {"fields": ["filename", *CHOSEN]}),
-        ("Reading", {"fields": ["status", "error", *FOUND]}),
+        ("Reading", {"fields": ["status", "progress", "error", *FOUND]}),
         TIMES,
     ]
     add_fieldsets = [(None, {"fields": ["file", *CHOSEN]})]
@@ -100,6 +108,15 @@ class DocumentAdmin(GrantableAdmin):
     @display(description="status", ordering="processing_status", label=COLORS)
     def status(self, document):
         return document.processing_status
+
+    @admin.display(description="progress", empty_value="")
+    def progress(self, document):
+        got = document.progress or {}
+        if got.get("chunks"):
+            return f"{got['chunks_embedded']:,} of {got['chunks']:,} passages embedded"
+        if got.get("pages"):
+            return f"{got['pages_read']:,} of {got['pages']:,} pages read"
+        return None
 
     @admin.display(description="uploaded by")
     def uploader(self, document):

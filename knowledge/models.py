@@ -50,6 +50,13 @@ class DocumentQuerySet(GrantableQuerySet):
         there = Q(project=None) | Q(project=project)
         return self.filter(there | granted(self.model, user, VIEW))
 
+    def claimed_by(self, run):
+        """The row of the document that a run holds, as long as it is living and no other run has
+        claimed it."""
+        return self.filter(
+            pk=run.pk, processing_status=Document.Status.PROCESSING, attempts=run.attempts
+        )
+
     def searchable(self):
         return self.filter(is_searchable=True, processing_status=Document.Status.COMPLETED)
 
@@ -90,6 +97,10 @@ class Document(Grantable, OrganizationOwned):
     lexeme_count = models.PositiveIntegerField(default=0, editable=False)
     error = models.TextField(blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    pages_read = models.PositiveIntegerField(null=True, editable=False)
+    pages_total = models.PositiveIntegerField(null=True, editable=False)
+    chunks_embedded = models.PositiveIntegerField(null=True, editable=False)
+    chunks_total = models.PositiveIntegerField(null=True, editable=False)
     is_searchable = models.BooleanField(default=True)
     is_restricted = models.BooleanField(
         default=False,
@@ -160,6 +171,19 @@ class Document(Grantable, OrganizationOwned):
 
     def __str__(self):
         return self.filename
+
+    @property
+    def progress(self):
+        """How far reading got, while it goes on; None before and after. What is not known yet, or
+        not there in this kind of file, is None as well."""
+        if self.processing_status != Document.Status.PROCESSING:
+            return None
+        return {
+            "pages_read": self.pages_read,
+            "pages": self.pages_total,
+            "chunks_embedded": self.chunks_embedded,
+            "chunks": self.chunks_total,
+        }
 
     def reasons_for_reach(self, user, access):
         if not access.people.roles_with(user, Permissions.DOCUMENTS_VIEW):

@@ -18,6 +18,7 @@ from knowledge.ingestion.formats.base import HEAD_BYTES
 from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
+from knowledge.progress import NO_PROGRESS
 from knowledge.tasks import queue_ingestion
 from tenants import counters, deletion
 from tenants.grants import CHANGE
@@ -95,6 +96,7 @@ def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
         attempts=0,
         error="",
         updated_at=timezone.now(),
+        **NO_PROGRESS,
     )
     for organization_id, pk in again:
         queue_ingestion(organization_id, pk)

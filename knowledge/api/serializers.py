@@ -13,11 +13,23 @@ from tenants.models import Project
 MAX_FILTER_ITEMS = 1000
 
 
+class ProgressSerializer(serializers.Serializer):
+    """How far reading got. Null is what is not known yet, or not there in this kind of file."""
+
+    pages_read = serializers.IntegerField(allow_null=True)
+    pages = serializers.IntegerField(allow_null=True, help_text="How many there are to read.")
+    chunks_embedded = serializers.IntegerField(allow_null=True)
+    chunks = serializers.IntegerField(allow_null=True, help_text="How many there are to embed.")
+
+
 class DocumentSerializer(serializers.ModelSerializer):
     """A document. With no project it belongs to the whole organization."""
 
     project = OpenProjectField(queryset=Project.objects.all(), allow_null=True, required=False)
     metadata = JSONObjectField(required=False)
+    progress = ProgressSerializer(
+        read_only=True, allow_null=True, help_text="While the document is read; null otherwise."
+    )
 
     class Meta:
         model = Document
@@ -30,6 +42,7 @@ class DocumentSerializer(serializers.ModelSerializer):
             "metadata",
             "page_count",
             "processing_status",
+            "progress",
             "error",
             "is_searchable",
             "is_restricted",

@@ -9,6 +9,7 @@ import ctypes
 import os
 import resource
 import signal
+import struct
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,10 +17,14 @@ from typing import Any
 
 import orjson
 
+from knowledge.ingestion.progress import listening
 from knowledge.ingestion.reading import Limits, UnreadableDocument
 
 TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
 TOO_BIG = "Reading the file needed too much memory. Split it into parts."
+
+# What is read of how many pages, kept at the beginning of a file that the parent looks into.
+PROGRESS = struct.Struct("<II")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2): the signal this process gets when its parent dies
 
@@ -30,10 +35,15 @@ def main() -> None:
     _die_with(request["parent"])
     _confine(limits)
     try:
-        answer = _answer(request, limits)
+        with listening(lambda done, of: _note(request["progress"], done, of)):
+            answer = _answer(request, limits)
     except MemoryError:
         answer = orjson.dumps({"unreadable": TOO_BIG})
     sys.stdout.buffer.write(answer)
+
+
+def _note(descriptor: int, done: int, of: int) -> None:
+    os.pwrite(descriptor, PROGRESS.pack(done, of), 0)
 
 
 def _die_with(parent: int) -> None:
