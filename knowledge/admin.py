@@ -12,7 +12,7 @@ from knowledge.services import (
     RefusedUpload,
     keep_for_its_people,
     reprocess_documents,
-    upload_document,
+    upload_once,
 )
 from tenants.admin.base import TIMES, PartInline, living
 from tenants.admin.forms import OrganizationForm
@@ -85,7 +85,7 @@ class DocumentAdmin(GrantableAdmin):
     def create(self, request, obj, form):
         chosen = form.cleaned_data
         try:
-            return upload_document(
+            document, is_new = upload_once(
                 organization_id=obj.organization_id,
                 file=chosen["file"],
                 by=request.user,
@@ -93,6 +93,9 @@ class DocumentAdmin(GrantableAdmin):
             )
         except RefusedUpload as refusal:
             raise ValidationError({"file": refusal.reason}) from refusal
+        if not is_new:
+            raise ValidationError({"file": f"The same file is here already: {document}."})
+        return document
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)

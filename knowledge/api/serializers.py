@@ -83,6 +83,24 @@ class UploadSerializer(serializers.Serializer):
         return file
 
 
+class ReprocessSerializer(serializers.Serializer):
+    """Which documents are to be read again: these, or all in a status, or these if they are."""
+
+    documents = serializers.ListField(child=IdField(), required=False, max_length=MAX_FILTER_ITEMS)
+    status = serializers.ChoiceField(choices=["failed", "completed"], required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        if not attrs.keys() & {"documents", "status"}:
+            raise serializers.ValidationError("Say which documents, or in which status.")
+        return attrs
+
+
+class ReprocessedSerializer(serializers.Serializer):
+    """How many documents will be read again."""
+
+    reprocessed = serializers.IntegerField()
+
+
 class ChunkSerializer(serializers.ModelSerializer):
     """A passage: `content` is the document's text from `start` up to `end`."""
 

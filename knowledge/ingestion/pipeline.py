@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
-from knowledge.files import FileMissing, local_copy
+from knowledge.files import FileMissing, local_copy, share_bytes
 from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.embed import local_embedder, normalized_mean
 from knowledge.ingestion.progress import listening
@@ -64,6 +64,7 @@ def ingest(
             reading = read(path, filename=document.filename)
         passages, vectors = _passages(reading, progress, should_stop)
         _complete(document, reading, passages, vectors)
+        share_bytes(document)
     except UnreadableDocument as error:
         _fail(document, error.reason)
     except FileMissing:
