@@ -116,11 +116,11 @@ def _passages(
             raise _Stopped
         progress.chunks(at, len(passages))
         some = passages[at : at + EMBEDDED_AT_ONCE]
-        vectors.append(embedder.embed([_text_to_embed(passage) for passage in some]))
+        vectors.append(embedder.embed([text_to_embed(passage) for passage in some]))
     return passages, np.concatenate(vectors)
 
 
-def _text_to_embed(passage: Passage) -> str:
+def text_to_embed(passage: Passage) -> str:
     """A passage says what it is about in its heading, often only there."""
     return f"{passage.heading}\n{passage.content}" if passage.heading else passage.content
 
