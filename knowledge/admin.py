@@ -16,7 +16,7 @@ from knowledge.services import (
     RefusedUpload,
     follow,
     reprocess_documents,
-    upload_document,
+    upload_once,
 )
 from tenants.admin.base import TIMES, PartInline, living
 from tenants.admin.forms import OrganizationForm
@@ -71,7 +71,15 @@ class DocumentAdmin(GrantableAdmin):
     """Documents of an organization. Platform staff have no right here, and no way to the table."""
 
     has_organization = False
-    list_display = ["filename", "project", "status", "size", "is_searchable", "created_at"]
+    list_display = [
+        "filename",
+        "project",
+        "status",
+        "progress",
+        "size",
+        "is_searchable",
+        "created_at",
+    ]
     list_select_related = ["project"]
     list_filter = [
         "processing_status",
@@ -83,10 +91,10 @@ class DocumentAdmin(GrantableAdmin):
     ordering = ["-id"]
     paginator = InfinitePaginator
     autocomplete_fields = ["project"]
-    readonly_fields = ["filename", "mail", "status", "error", "notice", *FOUND]
+    readonly_fields = ["filename", "mail", "status", "progress", "error", "notice", *FOUND]
     fieldsets = [
         (None, {"fields": ["filename", "mail", *CHOSEN]}),
-        ("Reading", {"fields": ["status", "error", "notice", *FOUND]}),
+        ("Reading", {"fields": ["status", "progress", "error", "notice", *FOUND]}),
         TIMES,
     ]
     add_fieldsets = [(None, {"fields": ["file", *CHOSEN]})]
@@ -112,7 +120,7 @@ class DocumentAdmin(GrantableAdmin):
     def create(self, request, obj, form):
         chosen = form.cleaned_data
         try:
-            return upload_document(
+            document, is_new = upload_once(
                 organization_id=obj.organization_id,
                 file=chosen["file"],
                 by=request.user,
@@ -120,6 +128,9 @@ class DocumentAdmin(GrantableAdmin):
             )
         except RefusedUpload as refusal:
             raise ValidationError({"file": refusal.reason}) from refusal
+        if not is_new:
+            raise ValidationError({"file": f"The same file is here already: {document}."})
+        return document
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
@@ -143,6 +154,15 @@ class DocumentAdmin(GrantableAdmin):
             return None
         url = reverse("admin:knowledge_document_change", args=[document.attachment_of_id])
         return format_html('<a href="{}">{}</a>', url, document.mail_name)
+
+    @admin.display(description="progress", empty_value="")
+    def progress(self, document):
+        got = document.progress or {}
+        if got.get("chunks"):
+            return f"{got['chunks_embedded']:,} of {got['chunks']:,} passages embedded"
+        if got.get("pages"):
+            return f"{got['pages_read']:,} of {got['pages']:,} pages read"
+        return None
 
     @admin.display(description="uploaded by")
     def uploader(self, document):

@@ -1,7 +1,9 @@
 """The stored files of documents: what they are called, where they lie, and which are left over."""
 
+import filecmp
 import hashlib
 import logging
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
+from common.ids import uuid7
 from knowledge.ingestion.clean import clean_text
 from knowledge.models import Document
 from tenants.context import acting_for
@@ -26,6 +29,8 @@ NO_NAME = "document"
 # another one connected by mistake, all files would seem to be left over.
 YOUNGEST_ORPHAN = timedelta(hours=1)
 OLDEST_ORPHAN = timedelta(days=2)
+
+_OTHERS_TRIED = 3
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +102,38 @@ def _copy(pieces: Iterable[bytes]) -> Iterator[Path]:
             copy.write(piece)
         copy.flush()
         yield Path(copy.name)
+
+
+def share_bytes(document: Document) -> bool:
+    """Have the file of a document share its room on disk with the same bytes of another one of the
+    organization; return whether it does now.
+
+    Each row keeps a file of its own name: a hard link. So whoever removes one of them need not know
+    of the others, and no upload is quicker for what somebody else has. Storages without links keep
+    two copies.
+    """
+    same = Document.all_objects.filter(sha256=document.sha256, file_size=document.file_size)
+    with acting_for(document.organization_id, read_only=True):
+        others = list(same.exclude(pk=document.pk).exclude(file="").only("file")[:_OTHERS_TRIED])
+    own = _own_path(document) if document.file.name else None
+    return own is not None and any(_link(path, own) for path in map(_own_path, others) if path)
+
+
+def _link(path: Path, own: Path) -> bool:
+    """Put a link to the bytes at `path` in the place of the file `own`, at one stroke."""
+    spare = own.with_name(str(uuid7()))  # left behind by a crash, it is an orphan
+    try:
+        if own.samefile(path):
+            return True
+        if not filecmp.cmp(path, own, shallow=False):
+            return False
+        os.link(path, spare)
+        spare.replace(own)
+    except OSError as error:  # one of them goes at this moment, or no link is possible here
+        spare.unlink(missing_ok=True)
+        logger.debug("The file %s has its bytes for itself: %s", own, error)
+        return False
+    return True
 
 
 def remove_orphans() -> int:

@@ -58,6 +58,13 @@ class DocumentQuerySet(GrantableQuerySet):
         there = Q(project=None) | Q(project=project)
         return self.filter(there | granted(self.model, user, VIEW))
 
+    def claimed_by(self, run):
+        """The row of the document that a run holds, as long as it is living and no other run has
+        claimed it."""
+        return self.filter(
+            pk=run.pk, processing_status=Document.Status.PROCESSING, attempts=run.attempts
+        )
+
     def searchable(self):
         return self.filter(is_searchable=True, processing_status=Document.Status.COMPLETED)
 
@@ -129,6 +136,10 @@ class Document(Grantable, OrganizationOwned):
         help_text="What of the file was left out, such as an attachment that cannot be read.",
     )
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    pages_read = models.PositiveIntegerField(null=True, editable=False)
+    pages_total = models.PositiveIntegerField(null=True, editable=False)
+    chunks_embedded = models.PositiveIntegerField(null=True, editable=False)
+    chunks_total = models.PositiveIntegerField(null=True, editable=False)
     is_searchable = models.BooleanField(default=True)
     is_restricted = models.BooleanField(
         default=False,
@@ -239,6 +250,19 @@ class Document(Grantable, OrganizationOwned):
     def followers(self):
         """What is attached, deleted or not: whoever is given a mail is given that, too."""
         return Document.all_objects.filter(attachment_of=self).defer("content", "embedding")
+
+    @property
+    def progress(self):
+        """How far reading got, while it goes on; None before and after. What is not known yet, or
+        not there in this kind of file, is None as well."""
+        if self.processing_status != Document.Status.PROCESSING:
+            return None
+        return {
+            "pages_read": self.pages_read,
+            "pages": self.pages_total,
+            "chunks_embedded": self.chunks_embedded,
+            "chunks": self.chunks_total,
+        }
 
     def reasons_for_reach(self, user, access):
         if not access.people.roles_with(user, Permissions.DOCUMENTS_VIEW):

@@ -1,8 +1,11 @@
 """What search reads of a document: its chunks, their vectors and their lexemes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
+from django.db import connection
 
 from knowledge.ingestion.split import Passage
 from knowledge.language import tell_language
@@ -13,6 +16,39 @@ from knowledge.postings import index_document, remove_postings
 PLACED = ("language", "place", "lexeme_count")
 
 _INSERTED_AT_ONCE = 500
+
+
+_COUNTS = """
+SELECT document.id, document.processing_status = 'completed', document.is_deleted,
+    document.chunk_count, count(chunk.id),
+    count(chunk.id) FILTER (WHERE chunk.is_deleted <> document.is_deleted),
+    count(vector.chunk_id) FILTER (
+        WHERE vector.embedding_model = document.embedding_model
+          AND vector.document_id = document.id
+    )
+FROM knowledge_document document
+LEFT JOIN knowledge_documentchunk chunk
+    ON chunk.organization_id = document.organization_id AND chunk.document_id = document.id
+LEFT JOIN knowledge_chunkembedding vector
+    ON vector.organization_id = chunk.organization_id AND vector.chunk_id = chunk.id
+WHERE document.organization_id = %(organization)s AND document.id = ANY(%(documents)s)
+GROUP BY document.organization_id, document.id, document.processing_status,
+    document.is_deleted, document.chunk_count
+"""
+
+
+class Counts(NamedTuple):
+    """What a document says (`is_completed`, `is_deleted`, `said`) and what its tables have: all
+    chunks, those that are living while it is deleted or the other way round (`astray`), and the
+    vectors of its own embedding model."""
+
+    document_id: UUID
+    is_completed: bool
+    is_deleted: bool
+    said: int
+    chunks: int
+    astray: int
+    vectors: int
 
 
 def replace_passages(
@@ -73,3 +109,10 @@ def change_language(document: Document) -> None:
     """
     remove_postings(document.organization_id, [document.place])
     index_document(document)
+
+
+def counts_of(organization_id: UUID, documents: Collection[UUID]) -> Iterator[Counts]:
+    """Count what is there of these documents. The caller acts for the organization."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, {"organization": organization_id, "documents": list(documents)})
+        yield from (Counts(*row) for row in cursor.fetchall())

@@ -11,7 +11,7 @@ POSITION_BITS on, with the block before them, name a passage; the place is what 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.db import connection
@@ -32,7 +32,6 @@ WITH found AS MATERIALIZED (
     CROSS JOIN LATERAL unnest(words) AS word
     CROSS JOIN LATERAL (SELECT sum(cardinality(positions)) FROM unnest(words)) AS total(length)
     WHERE chunk.organization_id = %(organization)s AND chunk.document_id = %(document)s
-        AND NOT chunk.is_deleted
 ), inserted AS (
     INSERT INTO knowledge_posting (organization_id, lexeme, block_id, entries)
     SELECT %(organization)s, lexeme, %(block)s, array_agg(
@@ -68,6 +67,43 @@ WITH touched AS MATERIALIZED (
         AND posting.lexeme = touched.lexeme AND cardinality(kept) > 0
 )
 SELECT count(DISTINCT passage) FROM touched CROSS JOIN LATERAL unnest(removed) AS passage
+"""
+
+
+# Completed documents whose postings are not what their passages say, or whose count is not.
+_WRONG = """
+WITH asked AS MATERIALIZED (
+    SELECT id, language, place, lexeme_count FROM knowledge_document
+    WHERE organization_id = %(organization)s AND id = ANY(%(documents)s)
+        AND processing_status = 'completed'
+), expected AS MATERIALIZED (
+    SELECT asked.id AS document_id, word.lexeme, chunk.position,
+        cardinality(word.positions)::bigint AS frequency, least(total.length, 4095) AS length
+    FROM asked
+    JOIN knowledge_documentchunk chunk
+        ON chunk.organization_id = %(organization)s AND chunk.document_id = asked.id
+    CROSS JOIN LATERAL
+        to_tsvector(asked.language::regconfig, chunk.heading || E'\n' || chunk.content) AS words
+    CROSS JOIN LATERAL unnest(words) AS word
+    CROSS JOIN LATERAL (
+        SELECT sum(cardinality(positions))::bigint FROM unnest(words)
+    ) AS total(length)
+), stored AS MATERIALIZED (
+    SELECT asked.id AS document_id, posting.lexeme, ((entry >> 20) & 16777215)::int AS position,
+        (entry >> 12) & 255 AS frequency, entry & 4095 AS length
+    FROM asked
+    JOIN knowledge_posting posting
+        ON posting.organization_id = %(organization)s AND posting.block_id = asked.place >> 16
+    CROSS JOIN LATERAL unnest(posting.entries) AS entry
+    WHERE entry >> 44 = asked.place & 65535
+)
+SELECT document_id FROM (SELECT * FROM expected EXCEPT ALL SELECT * FROM stored) missing
+UNION
+SELECT document_id FROM (SELECT * FROM stored EXCEPT ALL SELECT * FROM expected) additional
+UNION
+SELECT asked.id FROM asked LEFT JOIN expected ON expected.document_id = asked.id
+GROUP BY asked.id, asked.lexeme_count
+HAVING asked.lexeme_count <> coalesce(sum(expected.frequency), 0)
 """
 
 
@@ -121,6 +157,14 @@ def remove_postings(organization_id: UUID, places: Iterable[int | None]) -> None
             itself.update(chunk_count=block.chunk_count - chunks)
         else:
             itself._raw_delete(itself.db)
+
+
+def wrong_postings(organization_id: UUID, documents: Collection[UUID]) -> set[UUID]:
+    """Those of these completed documents whose postings or lexeme count are not what their passages
+    say. The caller acts for the organization."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WRONG, {"organization": organization_id, "documents": list(documents)})
+        return {document_id for (document_id,) in cursor.fetchall()}
 
 
 def forget_documents(documents: Iterable[UUID]) -> None:

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from common.rollback import on_rollback
@@ -16,11 +17,14 @@ from knowledge.attachments import go_along
 from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
+from knowledge.progress import NO_PROGRESS
 from knowledge.tasks import queue_ingestion
 from tenants import counters, deletion
 from tenants.grants import CHANGE
 from tenants.models import Project, User
 from tenants.sharing import give
+
+QUEUED_AT_ONCE = 100  # the caller waits for these
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +37,18 @@ class RefusedUpload(Exception):
         self.reason = reason
 
 
+class Upload(TypedDict, total=False):
+    """What is to be known of a file beside its bytes."""
+
+    project: Project | None
+    metadata: dict[str, Any] | None
+    is_searchable: bool
+    is_restricted: bool
+
+
 @transaction.atomic
 def upload_document(
-    *,
-    organization_id: UUID,
-    file: UploadedFile,
-    by: User,
-    project: Project | None = None,
-    metadata: dict[str, Any] | None = None,
-    is_searchable: bool = True,
-    is_restricted: bool = False,
+    *, organization_id: UUID, file: UploadedFile, by: User, **upload: Unpack[Upload]
 ) -> Document:
     """Store a file and queue its reading, all or nothing, in the organization acted for.
 
@@ -50,6 +56,39 @@ def upload_document(
     RefusedUpload, QuotaExceeded, or Gone when the project has just been deleted. The file goes
     when the caller's transaction is rolled back.
     """
+    document = _measured(organization_id, file, by, upload)
+    _store(document, file)
+    _add(document, by)
+    return document
+
+
+@transaction.atomic
+def upload_once(
+    *, organization_id: UUID, file: UploadedFile, by: User, **upload: Unpack[Upload]
+) -> tuple[Document, bool]:
+    """Do the same, unless the same bytes are there already; return the document, and whether it
+    is new.
+
+    There already is what the uploader may see, in the same project, read as the same type, for the
+    same readers and searches, with the metadata given, if any, and that has not failed. Its name
+    may be another. What the uploader may not see does not count: they get a document of their own,
+    and its file takes room of its own until `files.share_bytes` in the background.
+    """
+    document = _measured(organization_id, file, by, upload)
+    same = _same_as(document, by, upload.get("metadata"))
+    if there := same.first():
+        return there, False
+    _store(document, file)
+    counters.queue_up(organization_id, [Document])  # of two uploads at once the second one looks
+    if there := same.all().first():
+        document.file.delete(save=False)
+        return there, False
+    _add(document, by)
+    return document, True
+
+
+def _measured(organization_id: UUID, file: UploadedFile, by: User, upload: Upload) -> Document:
+    """The row to be of a file that is taken, or RefusedUpload."""
     if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
         raise RefusedUpload(
             f"The file is too large: at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB are taken."
@@ -57,32 +96,49 @@ def upload_document(
     filename = files.clean_filename(file.name)
     document = Document(
         organization_id=organization_id,
-        project=project,
+        project=upload.get("project"),
         # Platform staff, who belong to no organization, are not named in one's rows.
         uploaded_by=by if by.organization_id == organization_id else None,
         filename=filename,
         file_type=_type_of(file, filename),
-        metadata=metadata or {},
-        is_searchable=is_searchable,
-        is_restricted=is_restricted,
+        metadata=upload.get("metadata") or {},
+        is_searchable=upload.get("is_searchable", True),
+        is_restricted=upload.get("is_restricted", False),
     )
     document.sha256, document.file_size = files.measure(file)
-    _store(document, file)
+    return document
+
+
+def _same_as(document: Document, by: User, metadata: dict[str, Any] | None) -> QuerySet[Document]:
+    same: QuerySet[Document] = Document.objects.visible_to(by).filter(
+        sha256=document.sha256,
+        file_size=document.file_size,
+        file_type=document.file_type,
+        project=document.project,
+        is_searchable=document.is_searchable,
+        is_restricted=document.is_restricted,
+    )
+    if metadata:
+        same = same.filter(metadata=metadata)
+    living = same.exclude(processing_status=Document.Status.FAILED)
+    return living.defer("content", "embedding").order_by("id")
+
+
+def _add(document: Document, by: User) -> None:
     # Last of what can fail for long: others of the organization wait for this row until the commit.
-    counters.claim(organization_id, "storage_bytes", document.file_size)
+    counters.claim(document.organization_id, "storage_bytes", document.file_size)
     deletion.hold_parents(document)
     document.save(force_insert=True)
-    if is_restricted:
+    if document.is_restricted:
         keep_for_its_people(document=document, by=by)
-    queue_ingestion(organization_id, document.pk)
-    return document
+    queue_ingestion(document.organization_id, document.pk)
 
 
 @transaction.atomic
 def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
     """Have documents read anew, as if just uploaded; return how many.
 
-    Until they are read, a search does not find them.
+    Until they are read, a search does not find them. The sweep queues those of a long list.
     """
     ids = [document.pk for document in documents]
     asked = Document.objects.filter(pk__in=ids)
@@ -93,8 +149,9 @@ def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
         attempts=0,
         error="",
         updated_at=timezone.now(),
+        **NO_PROGRESS,
     )
-    for organization_id, pk in again:
+    for organization_id, pk in again[:QUEUED_AT_ONCE]:
         queue_ingestion(organization_id, pk)
     logger.info("%s has %d documents read again.", by.pk, len(again))
     return len(again)

@@ -9,6 +9,7 @@ from procrastinate.contrib.django import app
 from common import jobs
 from knowledge import files
 from knowledge.ingestion import pipeline, reembed
+from knowledge.turns import next_priority
 
 QUEUE = "ingestion"
 SWEPT_AT_ONCE = 1_000
@@ -33,6 +34,7 @@ def queue_ingestion(organization_id: UUID, document_id: UUID) -> bool:
     return jobs.defer(
         ingest_document,
         queueing_lock=f"ingest:{document_id}",
+        priority=next_priority(QUEUE, organization_id),
         organization_id=str(organization_id),
         document_id=str(document_id),
     )

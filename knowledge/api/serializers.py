@@ -17,6 +17,15 @@ MAX_FILTER_ITEMS = 1000
 WHERE_ITS_MAIL_IS = "This is attached to a mail, and is where its mail is: change that one."
 
 
+class ProgressSerializer(serializers.Serializer):
+    """How far reading got. Null is what is not known yet, or not there in this kind of file."""
+
+    pages_read = serializers.IntegerField(allow_null=True)
+    pages = serializers.IntegerField(allow_null=True, help_text="How many there are to read.")
+    chunks_embedded = serializers.IntegerField(allow_null=True)
+    chunks = serializers.IntegerField(allow_null=True, help_text="How many there are to embed.")
+
+
 class DocumentSerializer(serializers.ModelSerializer):
     """A document. With no project it belongs to the whole organization."""
 
@@ -25,6 +34,9 @@ class DocumentSerializer(serializers.ModelSerializer):
         help_text="The mail to which this is attached; null, too, if the caller may not see it."
     )
     metadata = JSONObjectField(required=False)
+    progress = ProgressSerializer(
+        read_only=True, allow_null=True, help_text="While the document is read; null otherwise."
+    )
 
     class Meta:
         model = Document
@@ -38,6 +50,7 @@ class DocumentSerializer(serializers.ModelSerializer):
             "metadata",
             "page_count",
             "processing_status",
+            "progress",
             "error",
             "notice",
             "is_searchable",
@@ -105,6 +118,24 @@ class UploadSerializer(serializers.Serializer):
         if file.size > settings.MAX_UPLOAD_BYTES:
             raise too_large(settings.MAX_UPLOAD_BYTES)
         return file
+
+
+class ReprocessSerializer(serializers.Serializer):
+    """Which documents are to be read again: these, or all in a status, or these if they are."""
+
+    documents = serializers.ListField(child=IdField(), required=False, max_length=MAX_FILTER_ITEMS)
+    status = serializers.ChoiceField(choices=["failed", "completed"], required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        if not attrs.keys() & {"documents", "status"}:
+            raise serializers.ValidationError("Say which documents, or in which status.")
+        return attrs
+
+
+class ReprocessedSerializer(serializers.Serializer):
+    """How many documents will be read again."""
+
+    reprocessed = serializers.IntegerField()
 
 
 class ChunkSerializer(serializers.ModelSerializer):

@@ -1,7 +1,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -15,13 +15,15 @@ from knowledge.api.serializers import (
     AttachedToSerializer,
     ChunkSerializer,
     DocumentSerializer,
+    ReprocessedSerializer,
+    ReprocessSerializer,
     SearchResultsSerializer,
     SearchSerializer,
     UploadSerializer,
 )
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
-from knowledge.services import follow, reprocess_documents, upload_document
+from knowledge.services import follow, reprocess_documents, upload_once
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
@@ -30,6 +32,7 @@ from tenants.api.viewsets import (
     OrganizationViewSet,
     RestoreMixin,
 )
+from tenants.grants import CHANGE
 from tenants.permissions import Permissions
 from tenants.responses import Continued
 
@@ -37,7 +40,16 @@ from tenants.responses import Continued
 @extend_schema_view(
     list=extend_schema(parameters=[AttachedToSerializer]),
     create=extend_schema(
-        request={"multipart/form-data": UploadSerializer}, responses={201: DocumentSerializer}
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: DocumentSerializer,
+            200: OpenApiResponse(
+                DocumentSerializer,
+                description="The same bytes are there already: this document, as it is. It is one"
+                " that the caller may see, in the same project, of the same file type and flags,"
+                " and with the metadata given, if any; its name may be another. None that failed.",
+            ),
+        },
     ),
 )
 class DocumentViewSet(
@@ -56,6 +68,7 @@ class DocumentViewSet(
         "destroy": Permissions.DOCUMENTS_DELETE,
         "file": Permissions.DOCUMENTS_VIEW,
         "reprocess": Permissions.DOCUMENTS_CHANGE,
+        "reprocess_many": Permissions.DOCUMENTS_CHANGE,
         "restore": Permissions.DOCUMENTS_DELETE,
     }
 
@@ -71,16 +84,21 @@ class DocumentViewSet(
         return documents
 
     def get_serializer_class(self) -> Any:
+        if self.action == "reprocess_many":
+            return ReprocessSerializer
         return UploadSerializer if self.action == "create" else DocumentSerializer
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Store a file; it is read, split and made findable in the background."""
+        """Store a file; it is read, split and made findable in the background.
+
+        The same bytes again in the same project give back the document that is there.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        document = upload_document(
+        document, is_new = upload_once(
             organization_id=self.organization_id, by=self.member, **serializer.validated_data
         )
-        return self._shown(document, status.HTTP_201_CREATED)
+        return self._shown(document, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted
@@ -104,6 +122,23 @@ class DocumentViewSet(
         document = self.get_object()
         reprocess_documents(documents=[document], by=self.member)
         return self._shown(self.get_object(), status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=ReprocessSerializer, responses={202: ReprocessedSerializer})
+    @action(detail=False, methods=["post"], url_path="reprocess", pagination_class=None)
+    def reprocess_many(self, request: Any) -> Response:
+        """Have several documents read again, or all that failed. Those that the caller may not
+        change are left as they are, and are not counted."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        rows = Document.objects.allowed_to(self.member, CHANGE).visible_to(self.member)
+        if "documents" in asked:
+            rows = rows.filter(pk__in=asked["documents"])
+        if "status" in asked:
+            rows = rows.filter(processing_status=asked["status"])
+        count = reprocess_documents(documents=rows.only("id"), by=self.member)
+        answer = ReprocessedSerializer({"reprocessed": count})
+        return self.shown(answer, status.HTTP_202_ACCEPTED)
 
     def _shown(self, document: Document, answer: int) -> Response:
         context = self.get_serializer_context()

@@ -11,6 +11,7 @@ import ctypes
 import os
 import resource
 import signal
+import struct
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -18,11 +19,15 @@ from typing import Any
 
 import orjson
 
+from knowledge.ingestion.progress import listening
 from knowledge.ingestion.reading import Attachment, Limits, UnreadableDocument
 from knowledge.ingestion.seal import seal
 
 TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
 TOO_BIG = "Reading the file needed too much memory. Split it into parts."
+
+# What is read of how many pages, kept at the beginning of a file that the parent looks into.
+PROGRESS = struct.Struct("<II")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2): the signal this process gets when its parent dies
 
@@ -35,13 +40,18 @@ def main() -> None:
     unsealed = seal(readable=[Path(request["path"])])
     attachments: tuple[Attachment, ...] = ()
     try:
-        answer, attachments = _answer(request, limits)
+        with listening(lambda done, of: _note(request["progress"], done, of)):
+            answer, attachments = _answer(request, limits)
         said = orjson.dumps(answer | {"unsealed": unsealed})
     except MemoryError:
         said = orjson.dumps({"unreadable": TOO_BIG, "unsealed": unsealed})
     sys.stdout.buffer.write(said + b"\n")
     for attachment in attachments:
         sys.stdout.buffer.write(attachment.content)
+
+
+def _note(descriptor: int, done: int, of: int) -> None:
+    os.pwrite(descriptor, PROGRESS.pack(done, of), 0)
 
 
 def _die_with(parent: int) -> None:

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
@@ -16,7 +17,8 @@ from typing import IO
 
 import orjson
 
-from knowledge.ingestion.child import TOO_BIG, TOO_SLOW
+from knowledge.ingestion.child import PROGRESS, TOO_BIG, TOO_SLOW
+from knowledge.ingestion.progress import tell
 from knowledge.ingestion.reading import Limits, Reading, UnreadableDocument
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ _CRASHED = (
     "The file could not be read: it is damaged, or too large or complex for its reader."
     " Open it, save it anew and upload that."
 )
+_LOOKED_UP = 0.5  # seconds; how often the child's progress is looked at
 _SIGNALS = {
     -signal.SIGXCPU: TOO_SLOW,
     -signal.SIGKILL: TOO_BIG,  # by the kernel, when the machine has no memory left
@@ -53,10 +56,18 @@ def read_in_child(
         "reader": reader,
         "parent": os.getpid(),
     }
-    with TemporaryFile() as question, TemporaryFile() as answer, TemporaryFile() as complaints:
+    with (
+        TemporaryFile() as question,
+        TemporaryFile() as answer,
+        TemporaryFile() as complaints,
+        TemporaryFile() as progress,
+    ):
+        request["progress"] = progress.fileno()
         question.write(json.dumps(request).encode())
         question.seek(0)
-        status = run_to_the_end(_CHILD, question, answer, complaints, seconds=limits.seconds)
+        status = run_to_the_end(
+            _CHILD, question, answer, complaints, progress, seconds=limits.seconds
+        )
         answer.seek(0)
         complaints.seek(0)
         return _reading(status, answer.read(), complaints.read(10_000))
@@ -67,6 +78,7 @@ def run_to_the_end(
     question: IO[bytes],
     answer: IO[bytes],
     complaints: IO[bytes],
+    progress: IO[bytes],
     *,
     seconds: float,
 ) -> int:
@@ -80,9 +92,10 @@ def run_to_the_end(
         cwd=_ROOT,
         env={"LANG": "C.UTF-8"},
         start_new_session=True,
+        pass_fds=[progress.fileno()],
     )
     try:
-        return _wait(child, seconds)
+        return _wait(child, progress, seconds)
     except subprocess.TimeoutExpired:
         raise UnreadableDocument(TOO_SLOW)
     finally:
@@ -91,8 +104,23 @@ def run_to_the_end(
         child.wait()
 
 
-def _wait(child: subprocess.Popen[bytes], seconds: float) -> int:
-    """The child's exit status, or TimeoutExpired. `Popen.wait` alone looks up to 50 ms too late."""
+def _wait(child: subprocess.Popen[bytes], progress: IO[bytes], seconds: float) -> int:
+    """The child's exit status, or TimeoutExpired. Meanwhile its progress is passed on."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = max(deadline - time.monotonic(), 0)
+        try:
+            return _wait_a_little(child, min(left, _LOOKED_UP))
+        except subprocess.TimeoutExpired:
+            if left <= _LOOKED_UP:
+                raise
+        said = os.pread(progress.fileno(), PROGRESS.size, 0)
+        if len(said) == PROGRESS.size:
+            tell(*PROGRESS.unpack(said))
+
+
+def _wait_a_little(child: subprocess.Popen[bytes], seconds: float) -> int:
+    """As `Popen.wait`, which alone looks up to 50 ms too late."""
     try:
         descriptor = os.pidfd_open(child.pid)
     except (AttributeError, OSError):  # macOS has none, and a sandbox may forbid it

@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from knowledge.attachments import attach
 from knowledge.embedding import embedder, normalized_mean, text_to_embed
-from knowledge.files import FileMissing, local_copy
+from knowledge.files import FileMissing, local_copy, share_bytes
 from knowledge.ingestion.confine import read_in_child
+from knowledge.ingestion.progress import listening
 from knowledge.ingestion.reading import Reading, UnreadableDocument
 from knowledge.ingestion.split import Passage, split
-from knowledge.models import Document, DocumentQuerySet
+from knowledge.models import Document
 from knowledge.passages import PLACED, replace_passages
+from knowledge.progress import NO_PROGRESS, Progress
 from tenants.context import acting_for
 
 MAX_ATTEMPTS = 3
@@ -57,12 +59,14 @@ def ingest(
     document = _claim(organization_id, document_id)
     if document is None:
         return
+    progress = Progress(document)
     try:
-        with local_copy(document) as path:
+        with local_copy(document) as path, listening(progress.pages):
             reading = read(path, filename=document.filename)
         attach(document, reading)
-        passages, vectors = _passages(reading, should_stop)
+        passages, vectors = _passages(reading, progress, should_stop)
         _complete(document, reading, passages, vectors)
+        share_bytes(document)
     except UnreadableDocument as error:
         _fail(document, error.reason)
     except FileMissing:
@@ -93,12 +97,15 @@ def _claim(organization_id: UUID, document_id: UUID) -> Document | None:
         else:
             document.processing_status = Document.Status.PROCESSING
             document.attempts += 1
-        document.save(update_fields=["processing_status", "attempts", "error", "updated_at"])
+        vars(document).update(NO_PROGRESS)
+        document.save(
+            update_fields=["processing_status", "attempts", "error", "updated_at", *NO_PROGRESS]
+        )
     return document if document.processing_status == Document.Status.PROCESSING else None
 
 
 def _passages(
-    reading: Reading, should_stop: Callable[[], bool]
+    reading: Reading, progress: Progress, should_stop: Callable[[], bool]
 ) -> tuple[Sequence[Passage], np.ndarray]:
     """The passages of a reading, and a unit vector for each, float32 (passages, 384)."""
     model = embedder()
@@ -109,6 +116,7 @@ def _passages(
     for at in range(0, len(passages), EMBEDDED_AT_ONCE):
         if should_stop():
             raise _Stopped
+        progress.chunks(at, len(passages))
         some = passages[at : at + EMBEDDED_AT_ONCE]
         vectors.append(
             model.embed([text_to_embed(passage.heading, passage.content) for passage in some])
@@ -122,7 +130,8 @@ def _complete(
     """Make the document findable, wholly; do nothing when it is deleted or another's by now."""
     embedding_model = embedder().name
     with acting_for(document.organization_id):
-        if not list(_claimed(document).select_for_update(no_key=True).values_list("pk")):
+        claimed = Document.objects.claimed_by(document)
+        if not list(claimed.select_for_update(no_key=True).values_list("pk")):
             logger.info("The reading of %s came too late.", document.pk)
             return
         replace_passages(document, passages, vectors, embedding_model=embedding_model)
@@ -134,6 +143,7 @@ def _complete(
         document.is_processed = True
         document.processing_status = Document.Status.COMPLETED
         document.error = ""
+        vars(document).update(NO_PROGRESS)
         document.save(
             update_fields=[
                 *PLACED,
@@ -146,29 +156,27 @@ def _complete(
                 "processing_status",
                 "error",
                 "updated_at",
+                *NO_PROGRESS,
             ]
         )
 
 
 def _fail(document: Document, reason: str) -> None:
     with acting_for(document.organization_id):
-        _claimed(document).update(
-            processing_status=Document.Status.FAILED, error=reason, updated_at=timezone.now()
+        Document.objects.claimed_by(document).update(
+            processing_status=Document.Status.FAILED,
+            error=reason,
+            updated_at=timezone.now(),
+            **NO_PROGRESS,
         )
 
 
 def _put_back(document: Document, *, attempts: int) -> None:
     """Let the document wait; the sweep queues it again."""
     with acting_for(document.organization_id):
-        _claimed(document).update(
-            processing_status=Document.Status.PENDING, attempts=attempts, updated_at=timezone.now()
+        Document.objects.claimed_by(document).update(
+            processing_status=Document.Status.PENDING,
+            attempts=attempts,
+            updated_at=timezone.now(),
+            **NO_PROGRESS,
         )
-
-
-def _claimed(document: Document) -> DocumentQuerySet:
-    """The document's row, as long as it is living and no other run has claimed it."""
-    return Document.objects.filter(
-        pk=document.pk,
-        processing_status=Document.Status.PROCESSING,
-        attempts=document.attempts,
-    )

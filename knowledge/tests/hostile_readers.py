@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+from knowledge.ingestion.progress import tell
 from knowledge.ingestion.reading import Limits, Reading
 
 
@@ -100,3 +102,9 @@ def answer_nonsense(path: Path, *, filename: str, limits: Limits) -> Reading:
     sys.stdout.write('{"reading": {"content": "x", "pages": [')
     sys.stdout.flush()
     os._exit(0)
+
+
+def tells_and_sleeps(path: Path, *, filename: str, limits: Limits) -> Reading:
+    tell(3, 7)
+    time.sleep(0.5)
+    return Reading(content="Slowly read.", file_type="txt")

@@ -61,6 +61,36 @@ def test_a_file_that_is_not_read_is_an_error_of_the_form(acme):
         assert not Document.all_objects.exists()
 
 
+def test_the_same_file_again_is_an_error_of_the_form(acme):
+    upload("acme-owner", name="first.md")
+    answer = upload("acme-owner", name="second.md")
+    assert errors_of(answer) == {"file": ["The same file is here already: first.md."]}
+    assert upload("acme-owner", name="second.md", content=TEXT * 2).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        ({}, None),
+        ({"pages_read": 3, "pages_total": 1200}, "3 of 1,200 pages read"),
+        (
+            {"pages_read": 7, "pages_total": 7, "chunks_embedded": 32, "chunks_total": 70},
+            "32 of 70 passages embedded",
+        ),
+    ],
+)
+def test_how_far_reading_got_is_shown_while_it_goes_on(acme, columns, shown):
+    document = make_document(acme, processing_status="processing", **columns)
+    for place in (page(Document, "changelist"), page(Document, "change", document.pk)):
+        text = signed_in("acme-owner").get(place).content.decode()
+        assert (" pages read" in text or "passages embedded" in text) == bool(shown)
+        assert not shown or shown in text
+    with acting_for(acme):
+        Document.objects.update(processing_status="failed")
+    text = signed_in("acme-owner").get(page(Document, "changelist")).content.decode()
+    assert not shown or shown not in text
+
+
 def test_a_full_storage_is_an_error_of_the_form(acme, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     with acting_for(acme):

@@ -23,6 +23,7 @@ FIELDS = {
     "metadata",
     "page_count",
     "processing_status",
+    "progress",
     "error",
     "is_searchable",
     "is_restricted",
@@ -277,6 +278,20 @@ def test_a_document_is_read_again(manager, member, acme):
     answer = manager.post(path)
     assert answer.status_code == 202
     assert (answer.json()["processing_status"], answer.json()["error"]) == ("pending", "")
+
+
+def test_the_same_file_again_gives_back_the_document_that_is_there(member, manager):
+    first, again = post(member), post(manager)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+
+
+def test_one_that_may_not_be_seen_is_not_given_back(member, manager):
+    theirs = post(manager, is_restricted="true")
+    mine = post(member, is_restricted="true")
+    assert (theirs.status_code, mine.status_code) == (201, 201)
+    told = theirs.json() | {"id": mine.json()["id"], "created_at": mine.json()["created_at"]}
+    assert mine.json() == told
 
 
 def test_the_passages_of_a_document_are_listed_as_they_stand(member, acme):

@@ -148,7 +148,7 @@ def test_what_a_child_started_is_ended_with_it(waiter, tmp_path):
         command = [sys.executable, "-c", saying]
         with ThreadPoolExecutor(max_workers=1) as threads:
             running = threads.submit(
-                run_to_the_end, command, nothing, nothing, nothing, seconds=LONG_ENOUGH
+                run_to_the_end, command, nothing, nothing, nothing, nothing, seconds=LONG_ENOUGH
             )
             assert waiter.heard()
             assert running.result(LONG_ENOUGH) == 0

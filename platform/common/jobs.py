@@ -28,9 +28,14 @@ def _through(alias: str) -> JobManager:
     return JobManager(DjangoConnector(alias=alias))
 
 
-def defer(task: Any, *, queueing_lock: str | None = None, **arguments: Any) -> bool:
-    """Queue a job in the caller's transaction; False when one with that lock is waiting already."""
-    job = task.configure(queueing_lock=queueing_lock).job
+def defer(
+    task: Any, *, queueing_lock: str | None = None, priority: int | None = None, **arguments: Any
+) -> bool:
+    """Queue a job in the caller's transaction; False when one with that lock is waiting already.
+
+    A worker takes the highest priority first; without one it is the task's.
+    """
+    job = task.configure(queueing_lock=queueing_lock, priority=priority).job
     alias = router.db_for_write(apps.get_model("procrastinate.ProcrastinateJob"))
     try:
         with transaction.atomic(using=alias):

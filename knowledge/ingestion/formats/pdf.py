@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knowledge.ingestion import progress
 from knowledge.ingestion.clean import clean_text
 from knowledge.ingestion.formats.base import Format, Sample
 from knowledge.ingestion.formats.pdf_lines import flow
@@ -97,6 +98,7 @@ def _page_texts(document: "PdfDocument", limits: Limits) -> Iterator[str]:
             if left < 0:
                 raise too_many_characters(limits)
             yield text.get_text_range()
+        progress.tell(number + 1, len(document))
 
 
 def _outline(document: "PdfDocument") -> Iterator[OutlineEntry]:

@@ -47,6 +47,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "POST users/": {"username": "new-person", "password": PASSWORDS[0]},
     "POST agents/": {"model_name": "extractive"},
     "POST search/": {"mode": "text"},
+    "POST documents/reprocess/": {"status": "failed"},
     "POST conversations/": {
         "agent": Row("agents.AgentConfig", "shared"),
         "project": Row("tenants.Project", "joined"),

@@ -11,10 +11,11 @@ from config.tests.attempts.scene import model_named, random_id
 
 # Whose id a plain UUID is, by serializer and field.
 IDS = {
+    "ReprocessSerializer.documents": "knowledge.Document",
     "SearchFilterSerializer.document": "knowledge.Document",
 }
 # Fields that narrow what is found: an unknown id finds nothing, and is no mistake.
-NARROWING = {"SearchFilterSerializer.document"}
+NARROWING = {"ReprocessSerializer.documents", "SearchFilterSerializer.document"}
 
 LONG = "x" * 100_000
 NUL = "\x00"

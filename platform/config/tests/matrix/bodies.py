@@ -182,6 +182,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     },
     "document-file": {"GET": Asked("viewer")},
     "document-reprocess": {"POST": Asked("manager")},
+    "document-reprocess-many": {"POST": Asked("manager", body={"status": "failed"})},
     "document-restore": {"POST": Asked("manager", target=DELETED)},
     "document-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
     "document-grant-detail": {"DELETE": Asked("manager")},

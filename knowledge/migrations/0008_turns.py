@@ -1,0 +1,23 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    """What finds the last job that an organization has waiting in a queue."""
+
+    atomic = False  # the index is built while jobs are queued
+
+    dependencies = [
+        ("knowledge", "0007_progress"),
+        ("procrastinate", "0041_post_retry_failed_job"),
+    ]
+
+    operations = [
+        migrations.RunSQL(
+            """
+            CREATE INDEX CONCURRENTLY IF NOT EXISTS knowledge_job_turns
+            ON procrastinate_jobs (queue_name, (args ->> 'organization_id'), priority)
+            WHERE status = 'todo'
+            """,
+            "DROP INDEX CONCURRENTLY IF EXISTS knowledge_job_turns",
+        ),
+    ]
