@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False  # indexes on large tables are built while these are written to
 
     dependencies = [
-        ("knowledge", "0006_purge"),
+        ("knowledge", "0008_postings_in_blocks"),
     ]
 
     operations = [

@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("knowledge", "0006_purge"),
+        ("knowledge", "0007_attachments"),
     ]
 
     operations = [
