@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, status
@@ -7,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from common.api.downloads import Download
+from common.api.downloads import download
 from common.api.pagination import CursorPagination
 from common.api.problems import Problem
 from knowledge.api import problems  # noqa: F401 (registers)
@@ -75,15 +76,27 @@ class DocumentViewSet(
         if serializer.instance.is_restricted and not was_restricted:
             keep_for_its_people(document=serializer.instance, by=self.member)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+        }
+    )
     @action(detail=True)
-    def file(self, request: Any, pk: str) -> Download:
-        """The file as it was uploaded."""
+    def file(self, request: Any, pk: str) -> HttpResponseBase:
+        """The file as it was uploaded, or a range of its bytes; its ETag is its SHA-256."""
         document = self.get_object()
         try:
-            return Download(document.file.open("rb"), filename=document.filename)
+            opened = document.file.open("rb")
         except (FileNotFoundError, ValueError):  # ValueError: the row names no file
             raise Problem(404, "The file of this document is not stored here.")
+        return download(
+            request,
+            opened,
+            filename=document.filename,
+            size=opened.size,
+            sha256=document.sha256,
+        )
 
     @extend_schema(request=None, responses={202: DocumentSerializer})
     @action(detail=True, methods=["post"])
