@@ -114,3 +114,24 @@ class SearchResultsSerializer(serializers.Serializer):
     """The passages found, best first."""
 
     results = HitSerializer(many=True)
+
+
+class TopKSerializer(serializers.Serializer):
+    """How many are asked for."""
+
+    top_k = serializers.IntegerField(min_value=1, max_value=100, default=10)
+
+
+class AlikeSerializer(serializers.Serializer):
+    document = serializers.UUIDField(source="document_id")
+    filename = serializers.CharField()
+    file_type = serializers.CharField()
+    project = serializers.UUIDField(source="project_id", allow_null=True)
+    score = serializers.FloatField(help_text="The cosine of the two, at most 1.")
+
+
+class SimilarSerializer(serializers.Serializer):
+    """The documents that are most like one, best first."""
+
+    results = AlikeSerializer(many=True)
+    detail = serializers.CharField(help_text="Why there can be none yet; else empty.")

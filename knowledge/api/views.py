@@ -17,11 +17,14 @@ from knowledge.api.serializers import (
     DocumentSerializer,
     SearchResultsSerializer,
     SearchSerializer,
+    SimilarSerializer,
+    TopKSerializer,
     UploadSerializer,
 )
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
 from knowledge.services import keep_for_its_people, reprocess_documents, upload_document
+from knowledge.similar import similar_documents
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
@@ -32,6 +35,8 @@ from tenants.api.viewsets import (
 )
 from tenants.permissions import Permissions
 from tenants.responses import Continued
+
+NOT_READ = "The document is {}: once it is read, it can be compared with others."
 
 
 @extend_schema_view(
@@ -55,8 +60,13 @@ class DocumentViewSet(
         "destroy": Permissions.DOCUMENTS_DELETE,
         "file": Permissions.DOCUMENTS_VIEW,
         "reprocess": Permissions.DOCUMENTS_CHANGE,
+        "similar": Permissions.DOCUMENTS_VIEW,
         "restore": Permissions.DOCUMENTS_DELETE,
     }
+
+    def get_queryset(self) -> Any:
+        documents = super().get_queryset()
+        return documents.defer(None).defer("content") if self.action == "similar" else documents
 
     def get_serializer_class(self) -> Any:
         return UploadSerializer if self.action == "create" else DocumentSerializer
@@ -97,6 +107,17 @@ class DocumentViewSet(
             size=opened.size,
             sha256=document.sha256,
         )
+
+    @extend_schema(parameters=[TopKSerializer], responses=SimilarSerializer, filters=False)
+    @action(detail=True)
+    def similar(self, request: Any, pk: str) -> Response:
+        """The documents most like this one, among those that the caller may read and search."""
+        document = self.get_object()
+        asked = TopKSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = similar_documents(document=document, user=self.member, **asked.validated_data)
+        detail = "" if document.is_processed else NOT_READ.format(document.processing_status)
+        return Response(SimilarSerializer({"results": found, "detail": detail}).data)
 
     @extend_schema(request=None, responses={202: DocumentSerializer})
     @action(detail=True, methods=["post"])

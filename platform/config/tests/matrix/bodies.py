@@ -181,6 +181,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "DELETE": Asked("manager"),
     },
     "document-file": {"GET": Asked("viewer")},
+    "document-similar": {"GET": Asked("viewer")},
     "document-reprocess": {"POST": Asked("manager")},
     "document-restore": {"POST": Asked("manager", target=DELETED)},
     "document-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
