@@ -40,7 +40,7 @@ def upload_document(
     *,
     organization_id: UUID,
     file: UploadedFile,
-    by: User,
+    by: User | None,
     project: Project | None = None,
     metadata: dict[str, Any] | None = None,
     is_searchable: bool = True,
@@ -48,22 +48,20 @@ def upload_document(
 ) -> Document:
     """Store a file and queue its reading, all or nothing, in the organization acted for.
 
-    A restricted one is granted to whoever uploads it, so that they do not lose it. Raises
+    A restricted one is granted to whoever uploads it, so that they do not lose it. Nobody does
+    (`by` is None) when a command does without naming one. Raises
     RefusedUpload, QuotaExceeded, or Gone when the project has just been deleted. The file goes
     when the caller's transaction is rolled back.
     """
-    if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
-        raise RefusedUpload(
-            f"The file is too large: at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB are taken."
-        )
+    file_type = recognize(file)
     filename = files.clean_filename(file.name)
     document = Document(
         organization_id=organization_id,
         project=project,
         # Platform staff, who belong to no organization, are not named in one's rows.
-        uploaded_by=by if by.organization_id == organization_id else None,
+        uploaded_by=by if by and by.organization_id == organization_id else None,
         filename=filename,
-        file_type=_type_of(file, filename),
+        file_type=file_type,
         metadata=metadata or {},
         is_searchable=is_searchable,
         is_restricted=is_restricted,
@@ -74,10 +72,19 @@ def upload_document(
     counters.claim(organization_id, "storage_bytes", document.file_size)
     deletion.hold_parents(document)
     document.save(force_insert=True)
-    if is_restricted:
+    if is_restricted and by:
         keep_for_its_people(document=document, by=by)
     queue_ingestion(organization_id, document.pk)
     return document
+
+
+def recognize(file: UploadedFile) -> str:
+    """The file type of an upload by its first bytes. Raises RefusedUpload, also for its size."""
+    if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
+        raise RefusedUpload(
+            f"The file is too large: at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB are taken."
+        )
+    return _type_of(file, files.clean_filename(file.name))
 
 
 @transaction.atomic

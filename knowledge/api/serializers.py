@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from common.api.fields import FlagField, JSONObjectField
 from common.api.parsers import too_large
+from knowledge.imports import Result
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import MAX_QUERY_CHARACTERS, Mode
 from tenants.api.fields import IdField, OpenProjectField, VisibleField
@@ -68,6 +69,27 @@ class UploadSerializer(serializers.Serializer):
         if file.size > settings.MAX_UPLOAD_BYTES:
             raise too_large(settings.MAX_UPLOAD_BYTES)
         return file
+
+
+class ImportSerializer(UploadSerializer):
+    """A ZIP archive of files, and what is to be known of each; its path goes to `metadata`."""
+
+
+class OutcomeSerializer(serializers.Serializer):
+    path = serializers.CharField(help_text="Where it was in the archive.")
+    result = serializers.ChoiceField(choices=Result.choices)
+    document = serializers.UUIDField(allow_null=True)
+    reason = serializers.CharField(help_text="Why it was not taken; else empty.")
+
+
+class ImportedSerializer(serializers.Serializer):
+    """What became of each file, by path, and how many there are of each result."""
+
+    created = serializers.IntegerField()
+    existing = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    over_quota = serializers.IntegerField()
+    results = OutcomeSerializer(many=True)
 
 
 class ChunkSerializer(serializers.ModelSerializer):

@@ -1,3 +1,4 @@
+from collections import Counter
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -15,12 +16,16 @@ from knowledge.api import problems  # noqa: F401 (registers)
 from knowledge.api.serializers import (
     ChunkSerializer,
     DocumentSerializer,
+    ImportedSerializer,
+    ImportSerializer,
     SearchResultsSerializer,
     SearchSerializer,
     SimilarSerializer,
     TopKSerializer,
     UploadSerializer,
 )
+from knowledge.archives import Bounds, opened_archive
+from knowledge.imports import Importing, Outcome, Result
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
 from knowledge.services import keep_for_its_people, reprocess_documents, upload_document
@@ -58,6 +63,7 @@ class DocumentViewSet(
         "create": Permissions.DOCUMENTS_ADD,
         "partial_update": Permissions.DOCUMENTS_CHANGE,
         "destroy": Permissions.DOCUMENTS_DELETE,
+        "import_archive": Permissions.DOCUMENTS_ADD,
         "file": Permissions.DOCUMENTS_VIEW,
         "reprocess": Permissions.DOCUMENTS_CHANGE,
         "similar": Permissions.DOCUMENTS_VIEW,
@@ -69,7 +75,8 @@ class DocumentViewSet(
         return documents.defer(None).defer("content") if self.action == "similar" else documents
 
     def get_serializer_class(self) -> Any:
-        return UploadSerializer if self.action == "create" else DocumentSerializer
+        forms = {"create": UploadSerializer, "import_archive": ImportSerializer}
+        return forms.get(self.action, DocumentSerializer)
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Store a file; it is read, split and made findable in the background."""
@@ -79,6 +86,31 @@ class DocumentViewSet(
             organization_id=self.organization_id, by=self.member, **serializer.validated_data
         )
         return self._shown(document, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        request={"multipart/form-data": ImportSerializer}, responses={200: ImportedSerializer}
+    )
+    @action(detail=False, methods=["post"], url_path="import", url_name="import")
+    def import_archive(self, request: Any) -> Continued:
+        """Store the files of a ZIP archive, each by itself: what is refused keeps none from the
+        others. At most 1,000 files and 500 MB unpacked; the command `import_documents` takes more.
+        """
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        said = dict(serializer.validated_data)
+        archive = said.pop("file")
+        importing = Importing(organization_id=self.organization_id, by=self.member, **said)
+
+        def wait() -> list[Outcome]:
+            with opened_archive(archive, bounds=Bounds()) as members:
+                return list(importing.run(members))
+
+        def answer(outcomes: list[Outcome]) -> Response:
+            counts = Counter(outcome.result for outcome in outcomes)
+            found = {result.name.lower(): counts[result] for result in Result}
+            return Response(ImportedSerializer(found | {"results": outcomes}).data)
+
+        return self.continued(wait, answer)
 
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted

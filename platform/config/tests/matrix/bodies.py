@@ -13,6 +13,7 @@ from config.tests.matrix.actors import RANKS, Actor
 from config.tests.matrix.patterns import Pattern
 from config.tests.matrix.targets import DELETED, OWN
 from config.tests.matrix.world import KEY, QUESTION
+from knowledge.tests.zips import packed
 from tenants.lookup import find_by_login
 from tenants.mails import email_tokens, password_tokens, uid_of
 from tenants.testing import PASSWORD
@@ -84,6 +85,7 @@ PROJECT, AGENT, DOCUMENT = (
 SIGN_IN = {"login": "staff", "password": PASSWORD}
 FORM_SIGN_IN = {"username": "staff", "password": PASSWORD}
 PERSON = {"username": "newcomer", "email": "newcomer@example.test", "password": PASSWORD}
+ARCHIVE = File("notes.zip", packed({"notes/a.md": File().content}))
 QUERY = {
     "query": "leave",
     "mode": "text",
@@ -179,6 +181,9 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "GET": Asked("viewer"),
         "PATCH": Asked("manager", body={"is_searchable": False, "project": PROJECT}),
         "DELETE": Asked("manager"),
+    },
+    "document-import": {
+        "POST": Asked("member", body={"file": ARCHIVE, "project": PROJECT}, kind="form")
     },
     "document-file": {"GET": Asked("viewer")},
     "document-similar": {"GET": Asked("viewer")},
