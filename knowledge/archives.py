@@ -85,7 +85,7 @@ def opened_archive(file: IO[bytes], *, bounds: Bounds) -> Iterator[list[Member]]
         _refuse_document(infos)
         _refuse_bomb(infos, bounds)
         members = [Member(_path(info), archive, info) for info in infos if not info.is_dir()]
-        yield sorted((m for m in members if not _is_nobodys(m.path)), key=lambda m: m.path)
+        yield sorted((m for m in members if not is_nobodys(m.path)), key=lambda m: m.path)
 
 
 def _refuse_large_directory(file: IO[bytes], bounds: Bounds) -> None:
@@ -156,6 +156,7 @@ def _as_utf8(name: str) -> str:
         return name
 
 
-def _is_nobodys(path: str) -> bool:
+def is_nobodys(path: str) -> bool:
+    """Whether a file is hidden, or one that systems leave in folders for themselves."""
     parts = PurePosixPath(path).parts
     return any(part in _NOBODYS or part.startswith(".") for part in parts)
