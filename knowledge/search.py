@@ -90,12 +90,22 @@ nearest AS MATERIALIZED (
     ) best
 )"""
 
-_BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
-_BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
+_BY_WORDS = """
+ranking AS (
+    SELECT chunk_id, score, score AS lexical, place AS lexical_place, NULL::bigint AS vector_place
+    FROM lexical
+)"""
+_BY_MEANING = """
+ranking AS (
+    SELECT chunk_id, score, NULL::real AS lexical, NULL::bigint AS lexical_place,
+        place AS vector_place
+    FROM nearest
+)"""
 # Reciprocal rank fusion with its usual constant.
 _BY_BOTH = """
 ranking AS (
     SELECT chunk_id, lexical.score AS lexical,
+        lexical.place AS lexical_place, nearest.place AS vector_place,
         coalesce(1.0 / (60 + lexical.place), 0) + coalesce(1.0 / (60 + nearest.place), 0) AS score
     FROM lexical FULL JOIN nearest USING (chunk_id)
 )"""
@@ -103,7 +113,8 @@ ranking AS (
 _HITS = """
 SELECT visible.id, visible.filename, visible.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
-    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8
+    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8,
+    best.lexical_place, best.vector_place
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
@@ -151,7 +162,8 @@ class Hit:
     """A passage that was found. The higher the score, the better; it compares within one search.
 
     `similarity` is the cosine to the query's vector, None without one. `lexical` is the BM25 score,
-    None when the passage is not among the best of that ranking.
+    None when the passage is not among the best of that ranking. The places are those in the ranking
+    by words and by meaning, from 1.
     """
 
     document_id: UUID
@@ -165,6 +177,8 @@ class Hit:
     score: float
     similarity: float | None
     lexical: float | None
+    lexical_place: int | None
+    vector_place: int | None
 
 
 def embed_query(text: str) -> np.ndarray:

@@ -1,12 +1,13 @@
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.template.defaultfilters import filesizeformat, linebreaksbr
+from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from knowledge.admin.search import search_page
+from knowledge.admin.upload import CHOSEN, UploadForm, upload_many
 from knowledge.models import Document, DocumentChunk
 from knowledge.services import (
     RefusedUpload,
@@ -15,20 +16,10 @@ from knowledge.services import (
     upload_document,
 )
 from tenants.admin.base import TIMES, PartInline, living
-from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
 
 COLORS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
-CHOSEN = ["project", "is_searchable", "is_restricted", "metadata"]
 FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploader"]
-
-
-class UploadForm(OrganizationForm):
-    file = forms.FileField(widget=UnfoldAdminFileFieldWidget)
-
-    class Meta:
-        model = Document
-        fields = CHOSEN
 
 
 class ChunkInline(PartInline):
@@ -62,9 +53,10 @@ class DocumentAdmin(GrantableAdmin):
         ("Reading", {"fields": ["status", "error", *FOUND]}),
         TIMES,
     ]
-    add_fieldsets = [(None, {"fields": ["file", *CHOSEN]})]
+    add_fieldsets = [(None, {"fields": ["file", "unpack", *CHOSEN]})]
     inlines = [ChunkInline]
     actions = ["read_again"]
+    custom_urls = [("search/", "knowledge_document_search", search_page)]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
@@ -74,12 +66,20 @@ class DocumentAdmin(GrantableAdmin):
     def get_inlines(self, request, obj):
         return super().get_inlines(request, obj) if obj else []
 
+    def add_view(self, request, form_url="", extra_context=None):
+        """Several files are taken one by one, each in a transaction of its own."""
+        if request.method == "POST" and self.has_add_permission(request):
+            form = self.get_form(request)(request.POST, request.FILES)
+            if form.is_valid() and form.is_of_many:
+                return upload_many(request, form, reverse("admin:knowledge_document_changelist"))
+        return super().add_view(request, form_url, extra_context)
+
     def create(self, request, obj, form):
         chosen = form.cleaned_data
         try:
             return upload_document(
                 organization_id=obj.organization_id,
-                file=chosen["file"],
+                file=chosen["file"][0],
                 by=request.user,
                 **{name: chosen[name] for name in CHOSEN},
             )
