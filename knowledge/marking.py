@@ -16,13 +16,18 @@ class Piece(NamedTuple):
 
 def marked(text: str, query: str) -> list[Piece]:
     """The pieces of a text, those marked that match a word of the query."""
-    asked = {word.casefold() for word in _WORD.findall(query) if len(word) > 1}
+    asked = {word.casefold() for word in _WORD.findall(query) if _says_something(word)}
     pieces, at = [], 0
     for found in _WORD.finditer(text):
         if _matches(found[0].casefold(), asked):
             pieces += [Piece(text[at : found.start()], False), Piece(found[0], True)]
             at = found.end()
     return [piece for piece in (*pieces, Piece(text[at:], False)) if piece.text]
+
+
+def _says_something(word: str) -> bool:
+    """Words such as "of" and "in" stand everywhere."""
+    return len(word) >= _SHARED or word.isupper() or not word.isalpha()
 
 
 def _matches(word: str, asked: set[str]) -> bool:

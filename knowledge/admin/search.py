@@ -44,6 +44,13 @@ class DateInput(UnfoldAdminTextInputWidget):
     input_type = "date"
 
 
+class MetadataField(StructureField):
+    """Empty where nothing is asked, and not the JSON of nothing."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return super().prepare_value(value) if value else ""
+
+
 class SearchForm(forms.Form):
     query = forms.CharField(
         label="Question", max_length=MAX_QUERY_CHARACTERS, widget=UnfoldAdminTextInputWidget
@@ -82,7 +89,7 @@ class SearchForm(forms.Form):
     )
     created_after = forms.DateField(label="Uploaded from", required=False, widget=DateInput)
     created_before = forms.DateField(label="Uploaded until", required=False, widget=DateInput)
-    metadata = StructureField(
+    metadata = MetadataField(
         kind=dict,
         required=False,
         widget=UnfoldAdminTextInputWidget,

@@ -45,6 +45,7 @@ def test_the_page_is_found_in_the_menu_and_asks_for_a_question(acme):
     shown = client.get(URL)
     assert b'name="query"' in shown.content
     assert "hits" not in shown.context
+    assert 'value="null"' not in shown.content.decode()
     labelled = shown.content.decode()
     for name in shown.context["form"].fields:
         assert f'for="id_{name}"' in labelled

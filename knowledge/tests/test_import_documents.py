@@ -114,7 +114,7 @@ def test_a_dry_run_says_what_would_be_and_does_nothing(acme, folder):
     said = io.StringIO()
     with ends_with(2):
         run(folder, "--dry-run", stdout=said)
-    assert "5 files, would be 4 created, 1 refused." in said.getvalue()
+    assert "Dry run: 5 files, 4 created, 1 refused." in said.getvalue()
     assert stored(acme) == []
 
 

@@ -124,7 +124,7 @@ class Command(BaseCommand):
             for outcome in importing.run(entries):
                 outcomes.append(outcome)
                 show(len(outcomes), outcome)
-        self._say(outcomes, "would be " if importing.dry_run else "")
+        self._say(outcomes, is_dry=importing.dry_run)
 
     @contextmanager
     def _shown(self, total) -> Iterator:
@@ -146,16 +146,16 @@ class Command(BaseCommand):
         finally:
             stream.write("\r\x1b[K")
 
-    def _say(self, outcomes, would_be):
+    def _say(self, outcomes, *, is_dry):
         refused = [o for o in outcomes if o.result == Result.REFUSED]
         if refused:
-            self.stdout.write(f"{len(refused):,} {would_be}refused:".capitalize())
+            self.stdout.write(f"{len(refused):,} refused:")
             for outcome in refused:
                 self.stdout.write(f"  {outcome.path}: {outcome.reason}")
         counts = Counter(outcome.result for outcome in outcomes)
-        said = ", ".join(f"{counts[r]:,} {r}" for r in Result if counts[r])
-        files = f"{len(outcomes):,} file{'' if len(outcomes) == 1 else 's'}"
-        self.stdout.write(f"{files}, {would_be}{said}." if said else f"{files}.")
+        parts = [f"{len(outcomes):,} file{'' if len(outcomes) == 1 else 's'}"]
+        parts += [f"{counts[result]:,} {result}" for result in Result if counts[result]]
+        self.stdout.write(f"{'Dry run: ' if is_dry else ''}{', '.join(parts)}.")
         if full := next((o for o in outcomes if o.result == Result.OVER_QUOTA), None):
             raise CommandError(
                 f"Stopped at {full.path}. {full.reason} Make room or raise the quota, and run "
