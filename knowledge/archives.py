@@ -23,6 +23,7 @@ from knowledge.services import RefusedUpload
 MAX_PATH = 1_000
 _PIECE = 65_536
 _UTF8_NAME, _ENCRYPTED = 0x800, 0x1
+_HEADER = 30  # bytes before the packed ones of a file, at least
 _SMALL = 10_000_000  # bytes; below this no ratio is suspicious
 _DIRECTORY_ENTRY = 1_000  # bytes; few entries of a directory take more
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can ask for gigabytes of memory
@@ -117,7 +118,7 @@ def _refuse_bomb(infos: list[zipfile.ZipInfo], bounds: Bounds) -> None:
             f"The archive unpacks to more than {bounds.ratio} times its size, as no archive of"
             " documents does."
         )
-    places = sorted((info.header_offset, info.compress_size) for info in infos)
+    places = sorted((info.header_offset, _HEADER + info.compress_size) for info in infos)
     if any(start + packed > following for (start, packed), (following, _) in pairwise(places)):
         raise RefusedUpload("The files in the archive overlap, as in no archive of documents.")
 

@@ -109,8 +109,14 @@ class Importing:
         return Result.CREATED, document.pk
 
     def _same(self, sha256: str) -> UUID | None:
-        """The oldest document of the same bytes in the same place that the importer may see."""
-        documents = Document.objects.filter(sha256=sha256, project=self.project)
+        """The oldest document of the same bytes, in the same place and for the same readers and
+        searches, that the importer may see."""
+        documents = Document.objects.filter(
+            sha256=sha256,
+            project=self.project,
+            is_searchable=self.is_searchable,
+            is_restricted=self.is_restricted,
+        )
         if self.by is not None:
             documents = documents.visible_to(self.by)
         return documents.order_by("pk").values_list("pk", flat=True).first()

@@ -2,19 +2,19 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
 from common.rollback import on_rollback
 from knowledge import files
-from knowledge.ingestion.formats.base import HEAD_BYTES
 from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
@@ -118,17 +118,26 @@ def keep_for_its_people(*, document: Document, by: User) -> None:
 
 
 def _type_of(file: UploadedFile, filename: str) -> str:
-    """The file type by its first bytes, or RefusedUpload."""
-    file.seek(0)
-    # One byte more than is looked at, so that the beginning is not taken for the whole.
-    head = file.read(HEAD_BYTES + 1)
-    with tempfile.NamedTemporaryFile(prefix="upload-") as sample:
-        sample.write(head)
-        sample.flush()
+    """The file type by its content, or RefusedUpload."""
+    with _on_disk(file) as path:
         try:
-            return detect_type(Path(sample.name), filename=filename)
+            return detect_type(path, filename=filename)
         except UnreadableDocument as error:
             raise RefusedUpload(error.reason) from error
+
+
+@contextmanager
+def _on_disk(file: UploadedFile) -> Iterator[Path]:
+    """The whole of an upload as a file that has a path: its own, or that of a copy."""
+    if isinstance(file, TemporaryUploadedFile):
+        file.flush()
+        yield Path(file.temporary_file_path())
+        return
+    with tempfile.NamedTemporaryFile(prefix="upload-") as copy:
+        for piece in file.chunks():
+            copy.write(piece)
+        copy.flush()
+        yield Path(copy.name)
 
 
 def _store(document: Document, file: UploadedFile) -> None:

@@ -10,6 +10,7 @@ from tenants import counters
 from tenants.admin.testing import errors_of, page, signed_in
 from tenants.context import acting_for
 from tenants.models import AuditEntry, OrganizationUsage, User
+from tenants.staff_access import begin
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 
@@ -103,3 +104,16 @@ def test_who_may_not_add_documents_uploads_none(acme):
     assert stored(acme) == {}
     answer, _ = upload(files, "acme-member")
     assert (answer.status_code, len(stored(acme))) == (302, 2)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "platform"])
+def test_platform_staff_upload_only_while_they_act_and_are_not_named_in_the_rows(acme, people):
+    files = {"a.txt": b"One\n", "b.txt": b"Two\n"}
+    assert upload(files, "staff")[0].status_code == 403
+    begin(organization=acme, by=people["staff"], reason="Somebody asked for help", minutes=15)
+    answer, _ = upload(files, "staff")
+    assert answer.status_code == 302
+    with acting_for(acme):
+        assert {d.uploaded_by_id for d in Document.objects.all()} == {None}
+        entries = AuditEntry.objects.filter(object_type="knowledge.Document")
+        assert {entry.acting_as for entry in entries} == {"platform staff"}

@@ -74,6 +74,12 @@ def test_the_same_again_is_there_already(member, acme):
         assert Document.objects.count() == 2
 
 
+def test_what_is_there_for_others_is_not_what_was_asked_for(member):
+    post(member)
+    assert results(post(member, is_restricted="true"))["hr/leave.md"] == "created"
+    assert results(post(member, is_restricted="true"))["hr/leave.md"] == "existing"
+
+
 def test_what_somebody_else_keeps_hidden_is_not_told_to_be_there(member, people):
     restricted = FILES["hr/leave.md"]
     upload(restricted, by=people["acme-owner"], filename="leave.md", is_restricted=True)
