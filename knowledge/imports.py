@@ -53,8 +53,8 @@ class Outcome:
 class Importing:
     """Into which organization and project files are imported, by whom, and what is said of them.
 
-    With nobody named (`by`), the documents have no uploader. The path of each goes into its
-    metadata. `dry_run`: say what would become of them, and change nothing.
+    With nobody named (`by`), the documents have no uploader. `keeps_paths`: the path of each goes
+    into its metadata. `dry_run`: say what would become of them, and change nothing.
     """
 
     organization_id: UUID
@@ -63,6 +63,7 @@ class Importing:
     metadata: dict[str, Any] = field(default_factory=dict)
     is_searchable: bool = True
     is_restricted: bool = False
+    keeps_paths: bool = True
     dry_run: bool = False
 
     def run(self, entries: Iterable[Entry]) -> Iterator[Outcome]:
@@ -102,7 +103,7 @@ class Importing:
                 file=file,
                 by=self.by,
                 project=self.project,
-                metadata=self.metadata | {"path": entry.path},
+                metadata=self.metadata | ({"path": entry.path} if self.keeps_paths else {}),
                 is_searchable=self.is_searchable,
                 is_restricted=self.is_restricted,
             )

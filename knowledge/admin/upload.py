@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseRedirect
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import INPUT_CLASSES, UnfoldBooleanSwitchWidget
 
 from knowledge.archives import Bounds, opened_archive
 from knowledge.files import clean_filename
@@ -26,8 +26,13 @@ MOST_NAMED = 20  # of what was refused; messages travel in a cookie
 _SAID = {Result.CREATED: "uploaded", Result.EXISTING: "there already"}
 
 
-class FilesInput(UnfoldAdminFileFieldWidget):
+class FilesInput(forms.FileInput):
+    """The browser's own, which says how many files are chosen; unfold's names the first."""
+
     allow_multiple_selected = True
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": " ".join(INPUT_CLASSES), "multiple": True})
 
 
 class FilesField(forms.FileField):
@@ -55,7 +60,8 @@ class UploadForm(OrganizationForm):
 
     @property
     def is_of_many(self) -> bool:
-        return len(self.cleaned_data["file"]) > 1 or self.cleaned_data["unpack"]
+        files = self.cleaned_data["file"]
+        return len(files) > 1 or (self.cleaned_data["unpack"] and any(map(_is_zip, files)))
 
 
 @dataclass(frozen=True)
@@ -99,13 +105,17 @@ def upload_many(request: Any, form: UploadForm, address: str) -> Continued:
 
 def _outcomes(importing: Importing, file: UploadedFile, *, unpack: bool) -> list[Outcome]:
     sent = SentFile(file)
-    if not (unpack and sent.path.lower().endswith(".zip")):
-        return list(importing.run([sent]))
+    if not (unpack and _is_zip(file)):
+        return list(replace(importing, keeps_paths=False).run([sent]))
     try:
         with opened_archive(file, bounds=Bounds()) as members:
             return list(importing.run(members))
     except RefusedUpload as refusal:
         return [Outcome(sent.path, Result.REFUSED, reason=refusal.reason)]
+
+
+def _is_zip(file: UploadedFile) -> bool:
+    return (file.name or "").lower().endswith(".zip")
 
 
 def _tell(request: Any, outcomes: list[Outcome]) -> None:
