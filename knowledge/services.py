@@ -48,11 +48,12 @@ class Upload(TypedDict, total=False):
 
 @transaction.atomic
 def upload_document(
-    *, organization_id: UUID, file: UploadedFile, by: User, **upload: Unpack[Upload]
+    *, organization_id: UUID, file: UploadedFile, by: User | None, **upload: Unpack[Upload]
 ) -> Document:
     """Store a file and queue its reading, all or nothing, in the organization acted for.
 
-    A restricted one is granted to whoever uploads it, so that they do not lose it. Raises
+    A restricted one is granted to whoever uploads it, so that they do not lose it. Nobody does
+    (`by` is None) when a command does without naming one. Raises
     RefusedUpload, QuotaExceeded, or Gone when the project has just been deleted. The file goes
     when the caller's transaction is rolled back.
     """
@@ -87,20 +88,19 @@ def upload_once(
     return document, True
 
 
-def _measured(organization_id: UUID, file: UploadedFile, by: User, upload: Upload) -> Document:
+def _measured(
+    organization_id: UUID, file: UploadedFile, by: User | None, upload: Upload
+) -> Document:
     """The row to be of a file that is taken, or RefusedUpload."""
-    if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
-        raise RefusedUpload(
-            f"The file is too large: at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB are taken."
-        )
+    file_type = recognize(file)
     filename = files.clean_filename(file.name)
     document = Document(
         organization_id=organization_id,
         project=upload.get("project"),
         # Platform staff, who belong to no organization, are not named in one's rows.
-        uploaded_by=by if by.organization_id == organization_id else None,
+        uploaded_by=by if by and by.organization_id == organization_id else None,
         filename=filename,
-        file_type=_type_of(file, filename),
+        file_type=file_type,
         metadata=upload.get("metadata") or {},
         is_searchable=upload.get("is_searchable", True),
         is_restricted=upload.get("is_restricted", False),
@@ -124,14 +124,23 @@ def _same_as(document: Document, by: User, metadata: dict[str, Any] | None) -> Q
     return living.defer("content", "embedding").order_by("id")
 
 
-def _add(document: Document, by: User) -> None:
+def _add(document: Document, by: User | None) -> None:
     # Last of what can fail for long: others of the organization wait for this row until the commit.
     counters.claim(document.organization_id, "storage_bytes", document.file_size)
     deletion.hold_parents(document)
     document.save(force_insert=True)
-    if document.is_restricted:
+    if document.is_restricted and by:
         keep_for_its_people(document=document, by=by)
     queue_ingestion(document.organization_id, document.pk)
+
+
+def recognize(file: UploadedFile) -> str:
+    """The file type of an upload by its first bytes. Raises RefusedUpload, also for its size."""
+    if file.size is not None and file.size > settings.MAX_UPLOAD_BYTES:
+        raise RefusedUpload(
+            f"The file is too large: at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB are taken."
+        )
+    return _type_of(file, files.clean_filename(file.name))
 
 
 @transaction.atomic
@@ -175,7 +184,7 @@ def follow(*, document: Document, was_restricted: bool, by: User) -> None:
 
 
 def _type_of(file: UploadedFile, filename: str) -> str:
-    """The file type by the file's content, or RefusedUpload."""
+    """The file type by its content, or RefusedUpload."""
     with files.local_path(file) as path:
         try:
             return detect_type(path, filename=filename)

@@ -45,12 +45,13 @@ class OrganizationMiddleware(AuthenticationMiddleware):
             _end_session_of_nobody(request)
         way, address = _way(request.path_info), client_address(request)
         actor = Actor.of(request.user, way=way, address=address)
-        with acted_by(actor), _acting(request) as alias:
-            response: Any = self.get_response(request)
-            if response.status_code >= 400 and alias:
-                transaction.set_rollback(True, using=alias)
-        if isinstance(response, Continued):
-            response = response.finish()
+        with acted_by(actor):
+            with _acting(request) as alias:
+                response: Any = self.get_response(request)
+                if response.status_code >= 400 and alias:
+                    transaction.set_rollback(True, using=alias)
+            if isinstance(response, Continued):
+                response = response.finish()
         if response.streaming:
             let_go()
         return response

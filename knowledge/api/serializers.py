@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from common.api.fields import FlagField, JSONObjectField
 from common.api.parsers import too_large
+from knowledge.imports import Result
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import MAX_QUERY_CHARACTERS, Mode
 from tenants.api.fields import IdField, OpenProjectField, VisibleField
@@ -138,6 +139,27 @@ class ReprocessedSerializer(serializers.Serializer):
     reprocessed = serializers.IntegerField()
 
 
+class ImportSerializer(UploadSerializer):
+    """A ZIP archive of files, and what is to be known of each; its path goes to `metadata`."""
+
+
+class OutcomeSerializer(serializers.Serializer):
+    path = serializers.CharField(help_text="Where it was in the archive.")
+    result = serializers.ChoiceField(choices=Result.choices)
+    document = serializers.UUIDField(allow_null=True)
+    reason = serializers.CharField(help_text="Why it was not taken; else empty.")
+
+
+class ImportedSerializer(serializers.Serializer):
+    """What became of each file, by path, and how many there are of each result."""
+
+    created = serializers.IntegerField()
+    existing = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    over_quota = serializers.IntegerField()
+    results = OutcomeSerializer(many=True)
+
+
 class ChunkSerializer(serializers.ModelSerializer):
     """A passage: `content` is the document's text from `start` up to `end`."""
 
@@ -182,3 +204,24 @@ class SearchResultsSerializer(serializers.Serializer):
     """The passages found, best first."""
 
     results = HitSerializer(many=True)
+
+
+class TopKSerializer(serializers.Serializer):
+    """How many are asked for."""
+
+    top_k = serializers.IntegerField(min_value=1, max_value=100, default=10)
+
+
+class AlikeSerializer(serializers.Serializer):
+    document = serializers.UUIDField(source="document_id")
+    filename = serializers.CharField()
+    file_type = serializers.CharField()
+    project = serializers.UUIDField(source="project_id", allow_null=True)
+    score = serializers.FloatField(help_text="The cosine of the two, at most 1.")
+
+
+class SimilarSerializer(serializers.Serializer):
+    """The documents that are most like one, best first."""
+
+    results = AlikeSerializer(many=True)
+    detail = serializers.CharField(help_text="Why there can be none yet; else empty.")

@@ -1,5 +1,7 @@
+from collections import Counter
 from typing import Any
 
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
@@ -7,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from common.api.downloads import Download
+from common.api.downloads import download
 from common.api.pagination import CursorPagination
 from common.api.problems import Problem
 from knowledge.api import problems  # noqa: F401 (registers)
@@ -15,15 +17,22 @@ from knowledge.api.serializers import (
     AttachedToSerializer,
     ChunkSerializer,
     DocumentSerializer,
+    ImportedSerializer,
+    ImportSerializer,
     ReprocessedSerializer,
     ReprocessSerializer,
     SearchResultsSerializer,
     SearchSerializer,
+    SimilarSerializer,
+    TopKSerializer,
     UploadSerializer,
 )
+from knowledge.archives import Bounds, opened_archive
+from knowledge.imports import Importing, Outcome, Result
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
 from knowledge.services import follow, reprocess_documents, upload_once
+from knowledge.similar import similar_documents
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
@@ -35,6 +44,8 @@ from tenants.api.viewsets import (
 from tenants.grants import CHANGE
 from tenants.permissions import Permissions
 from tenants.responses import Continued
+
+NOT_READ = "The document is {}: once it is read, it can be compared with others."
 
 
 @extend_schema_view(
@@ -66,9 +77,11 @@ class DocumentViewSet(
         "create": Permissions.DOCUMENTS_ADD,
         "partial_update": Permissions.DOCUMENTS_CHANGE,
         "destroy": Permissions.DOCUMENTS_DELETE,
+        "import_archive": Permissions.DOCUMENTS_ADD,
         "file": Permissions.DOCUMENTS_VIEW,
         "reprocess": Permissions.DOCUMENTS_CHANGE,
         "reprocess_many": Permissions.DOCUMENTS_CHANGE,
+        "similar": Permissions.DOCUMENTS_VIEW,
         "restore": Permissions.DOCUMENTS_DELETE,
     }
 
@@ -81,12 +94,15 @@ class DocumentViewSet(
             return documents.filter(
                 attachment_of__in=mails.filter(pk=asked.validated_data["attachment_of"])
             )
-        return documents
+        return documents.defer(None).defer("content") if self.action == "similar" else documents
 
     def get_serializer_class(self) -> Any:
-        if self.action == "reprocess_many":
-            return ReprocessSerializer
-        return UploadSerializer if self.action == "create" else DocumentSerializer
+        forms = {
+            "create": UploadSerializer,
+            "import_archive": ImportSerializer,
+            "reprocess_many": ReprocessSerializer,
+        }
+        return forms.get(self.action, DocumentSerializer)
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Store a file; it is read, split and made findable in the background.
@@ -100,20 +116,68 @@ class DocumentViewSet(
         )
         return self._shown(document, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
+    @extend_schema(
+        request={"multipart/form-data": ImportSerializer}, responses={200: ImportedSerializer}
+    )
+    @action(detail=False, methods=["post"], url_path="import", url_name="import")
+    def import_archive(self, request: Any) -> Continued:
+        """Store the files of a ZIP archive, each by itself: what is refused keeps none from the
+        others. At most 1,000 files and 500 MB unpacked; the command `import_documents` takes more.
+        """
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        said = dict(serializer.validated_data)
+        archive = said.pop("file")
+        importing = Importing(organization_id=self.organization_id, by=self.member, **said)
+
+        def wait() -> list[Outcome]:
+            with opened_archive(archive, bounds=Bounds()) as members:
+                return list(importing.run(members))
+
+        def answer(outcomes: list[Outcome]) -> Response:
+            counts = Counter(outcome.result for outcome in outcomes)
+            found = {result.name.lower(): counts[result] for result in Result}
+            return Response(ImportedSerializer(found | {"results": outcomes}).data)
+
+        return self.continued(wait, answer)
+
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted
         self.save(serializer)
         follow(document=serializer.instance, was_restricted=was_restricted, by=self.member)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+        }
+    )
     @action(detail=True)
-    def file(self, request: Any, pk: str) -> Download:
-        """The file as it was uploaded."""
+    def file(self, request: Any, pk: str) -> HttpResponseBase:
+        """The file as it was uploaded, or a range of its bytes; its ETag is its SHA-256."""
         document = self.get_object()
         try:
-            return Download(document.file.open("rb"), filename=document.filename)
+            opened = document.file.open("rb")
         except (FileNotFoundError, ValueError):  # ValueError: the row names no file
             raise Problem(404, "The file of this document is not stored here.")
+        return download(
+            request,
+            opened,
+            filename=document.filename,
+            size=opened.size,
+            sha256=document.sha256,
+        )
+
+    @extend_schema(parameters=[TopKSerializer], responses=SimilarSerializer, filters=False)
+    @action(detail=True)
+    def similar(self, request: Any, pk: str) -> Response:
+        """The documents most like this one, among those that the caller may read and search."""
+        document = self.get_object()
+        asked = TopKSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = similar_documents(document=document, user=self.member, **asked.validated_data)
+        detail = "" if document.is_processed else NOT_READ.format(document.processing_status)
+        return Response(SimilarSerializer({"results": found, "detail": detail}).data)
 
     @extend_schema(request=None, responses={202: DocumentSerializer})
     @action(detail=True, methods=["post"])

@@ -2,12 +2,22 @@
 
 POOL = 100  # passages of each ranking that go into the fused one
 
-BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
-BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
+BY_WORDS = """
+ranking AS (
+    SELECT chunk_id, score, score AS lexical, place AS lexical_place, NULL::bigint AS vector_place
+    FROM lexical
+)"""
+BY_MEANING = """
+ranking AS (
+    SELECT chunk_id, score, NULL::real AS lexical, NULL::bigint AS lexical_place,
+        place AS vector_place
+    FROM nearest
+)"""
 # Reciprocal rank fusion with its usual constant.
 BY_BOTH = """
 ranking AS (
     SELECT chunk_id, lexical.score AS lexical,
+        lexical.place AS lexical_place, nearest.place AS vector_place,
         coalesce(1.0 / (60 + lexical.place), 0) + coalesce(1.0 / (60 + nearest.place), 0) AS score
     FROM lexical FULL JOIN nearest USING (chunk_id)
 )"""

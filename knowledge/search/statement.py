@@ -37,7 +37,8 @@ _VISIBLE = """visible AS MATERIALIZED ({visible})"""
 _HITS = """
 SELECT visible.id, visible.filename, visible.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
-    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8
+    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8,
+    best.lexical_place, best.vector_place
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
@@ -85,7 +86,8 @@ class Hit:
     """A passage that was found. The higher the score, the better; it compares within one search.
 
     `similarity` is the cosine to the query's vector, None without one. `lexical` is the BM25 score,
-    None when the passage is not among the best of that ranking.
+    None when the passage is not among the best of that ranking. The places are those in the ranking
+    by words and by meaning, from 1.
     """
 
     document_id: UUID
@@ -99,6 +101,8 @@ class Hit:
     score: float
     similarity: float | None
     lexical: float | None
+    lexical_place: int | None
+    vector_place: int | None
 
 
 def embed_query(text: str) -> np.ndarray:

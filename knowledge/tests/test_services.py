@@ -62,13 +62,16 @@ def test_an_upload_is_a_stored_file_a_pending_document_and_a_job(acme, owner):
     assert job.args == {"organization_id": str(acme.pk), "document_id": str(document.pk)}
 
 
-def test_a_large_upload_comes_from_a_file_on_disk(acme, owner):
+def test_a_large_upload_comes_from_a_file_on_disk_which_is_moved(acme, owner):
     content = b"A line of text.\n" * 10_000
     file = TemporaryUploadedFile("big.txt", "text/plain", len(content), None)
     file.write(content)
     file.seek(0)
+    received = Path(file.temporary_file_path()).stat()
     with acting_for(acme):
         document = upload_document(organization_id=acme.pk, file=file, by=owner)
+        stored = Path(document.file.path).stat()
+        assert (stored.st_dev, stored.st_ino) == (received.st_dev, received.st_ino), "copied"
         assert document.file_size == len(content)
         assert document.sha256 == hashlib.sha256(content).hexdigest()
         assert Path(document.file.path).read_bytes() == content

@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 
-# (section, [(title, model, icon of Material Symbols), …])
+# (section, [(title, model, icon of Material Symbols[, a page other than the list]), …])
 SECTIONS = [
     (
         "Organizations",
@@ -33,11 +33,18 @@ SECTIONS = [
             ("Published versions", "agents.AgentVersion", "published_with_changes"),
         ],
     ),
-    ("Knowledge", [("Documents", "knowledge.Document", "description")]),
+    (
+        "Knowledge",
+        [
+            ("Documents", "knowledge.Document", "description"),
+            ("Try a search", "knowledge.Document", "manage_search", "search"),
+        ],
+    ),
     ("Conversations", [("Conversations", "agents.Conversation", "forum")]),
     ("Jobs", [("Jobs", "procrastinate.ProcrastinateJob", "manufacturing")]),
     ("Audit", [("Audit trail", "tenants.AuditEntry", "history")]),
 ]
+PAGES = {page for _, entries in SECTIONS for _, _, _, *pages in entries for page in pages}
 
 
 def sections(request):
@@ -72,7 +79,7 @@ def favicon(request):
     return static("common/favicon.svg")
 
 
-def _item(request, title, label, icon):
+def _item(request, title, label, icon, page="changelist"):
     model = apps.get_model(label)
     model_admin = admin.site.get_model_admin(model)
     if not model_admin.has_view_permission(request):
@@ -81,6 +88,19 @@ def _item(request, title, label, icon):
     return {
         "title": title,
         "icon": icon,
-        "link": reverse(f"{name}_changelist"),
-        "add_link": reverse(f"{name}_add") if model_admin.has_add_permission(request) else None,
+        "link": reverse(f"{name}_{page}"),
+        "active": _is_active(request.path, reverse(f"{name}_changelist"), page),
+        "add_link": reverse(f"{name}_add") if _can_add(request, model_admin, page) else None,
     }
+
+
+def _can_add(request, model_admin, page):
+    return page == "changelist" and model_admin.has_add_permission(request)
+
+
+def _is_active(path, changelist, page):
+    """Of a model's entries one is active: that of the page, else that of the list."""
+    below = path.removeprefix(changelist).strip("/")
+    if not path.startswith(changelist):
+        return False
+    return (below if below in PAGES else "changelist") == page

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from common.api.fields import JSONObjectField
 from config.tests.attempts.api import Way, fields_of
 from config.tests.attempts.facts import PASSWORDS
+from knowledge.tests.zips import packed
 from tenants.mails import email_tokens, password_tokens, uid_of
 from tenants.models import Permission
 from tenants.permissions import Permissions
@@ -30,6 +31,12 @@ class Link(NamedTuple):
     tokens: Any
 
 
+class Archive(NamedTuple):
+    """A ZIP archive of files by path."""
+
+    files: dict[str, bytes]
+
+
 SHARED = ("projects/{project_pk}", "agents/{agent_pk}", "documents/{document_pk}")
 
 # What no rule can guess of a body, by way and field.
@@ -46,6 +53,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     **{f"POST {path}/grants/ role": {"role": Row("tenants.Role", "empty")} for path in SHARED},
     "POST users/": {"username": "new-person", "password": PASSWORDS[0]},
     "POST agents/": {"model_name": "extractive"},
+    "POST documents/import/": {"file": Archive({"new.md": b"# New\n\nSomething to read.\n"})},
     "POST search/": {"mode": "text"},
     "POST documents/reprocess/": {"status": "failed"},
     "POST conversations/": {
@@ -94,6 +102,8 @@ def _said(value: Any, scene: Any) -> Any:
         case Link():
             person = scene.rows["tenants.User"]["nobody"]
             return value.tokens.make_token(person) if value.tokens else uid_of(person)
+        case Archive():
+            return SimpleUploadedFile("new.zip", packed(value.files))
     return value
 
 

@@ -150,6 +150,14 @@ ALLOWED_OVER_API = [
     ),
     Rule("owner manager", "POST documents/", "", "project:own"),
     Rule(
+        "owner manager member",
+        "POST documents/import/",
+        "",
+        "does>+Document; is_searchable; metadata; project:joined;"
+        "is_restricted; together>+DocumentUserGrant",
+    ),
+    Rule("owner manager", "POST documents/import/", "", "project:own"),
+    Rule(
         "owner manager",
         "PATCH documents/{pk}/",
         "own joined unjoined",

@@ -13,6 +13,7 @@ from config.tests.matrix.actors import RANKS, Actor
 from config.tests.matrix.patterns import Pattern
 from config.tests.matrix.targets import DELETED, OWN
 from config.tests.matrix.world import KEY, QUESTION
+from knowledge.tests.zips import packed
 from tenants.lookup import find_by_login
 from tenants.mails import email_tokens, password_tokens, uid_of
 from tenants.testing import PASSWORD
@@ -84,6 +85,7 @@ PROJECT, AGENT, DOCUMENT = (
 SIGN_IN = {"login": "staff", "password": PASSWORD}
 FORM_SIGN_IN = {"username": "staff", "password": PASSWORD}
 PERSON = {"username": "newcomer", "email": "newcomer@example.test", "password": PASSWORD}
+ARCHIVE = File("notes.zip", packed({"notes/a.md": File().content}))
 QUERY = {
     "query": "leave",
     "mode": "text",
@@ -180,7 +182,11 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "PATCH": Asked("manager", body={"is_searchable": False, "project": PROJECT}),
         "DELETE": Asked("manager"),
     },
+    "document-import": {
+        "POST": Asked("member", body={"file": ARCHIVE, "project": PROJECT}, kind="form")
+    },
     "document-file": {"GET": Asked("viewer")},
+    "document-similar": {"GET": Asked("viewer")},
     "document-reprocess": {"POST": Asked("manager")},
     "document-reprocess-many": {"POST": Asked("manager", body={"status": "failed"})},
     "document-restore": {"POST": Asked("manager", target=DELETED)},
@@ -240,6 +246,8 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "GET": Asked("nobody"),
         "POST": Asked("nobody", staff=None, kind="form"),
     },
+    # Its form alone: what it finds is asked in `surfaces`.
+    "admin:knowledge_document_search": {"GET": Asked()},
     "admin:autocomplete": {"GET": Asked("nobody"), "POST": Asked("nobody")},
     "admin:jsi18n": {"GET": Asked(staff=True)},
     "admin:app_list": {"GET": Asked(staff=True), "POST": Asked(staff=True)},

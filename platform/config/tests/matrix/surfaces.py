@@ -113,6 +113,7 @@ class Surface:
 
     def _probes(self) -> Iterator[Probe]:
         yield from self.lists()
+        yield from self.searches()
         yield from self.trash()
         yield from self.filters()
         yield from self.guesses()
@@ -131,6 +132,16 @@ class Surface:
             yield Probe(page, {POPUP: "1", TO_FIELD: "id", "q": CANARY, name: "1"})
         if date := self.admin.date_hierarchy:
             yield from (Probe(page, {f"{date}__year": year}) for year in ("2020", "2026"))
+
+    def searches(self) -> Iterator[Probe]:
+        """The page that searches documents; that it lends no others' eyes has tests of its own."""
+        if self.label != "knowledge.Document":
+            return
+        page, asked = self.page("search"), {"query": "leave", "mode": "text"}
+        yield from (Probe(page, asked | {"query": term}) for term in TERMS)
+        for theirs in self.hidden("tenants.Project"):
+            nobodys = self.value("tenants.Project", RANDOM)
+            yield Probe(page, asked | {"project": theirs}, None, (theirs,), (nobodys,))
 
     def trash(self) -> Iterator[Probe]:
         """Deleted rows, where those who may delete look at them, and others' brought back."""

@@ -195,6 +195,7 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
                 "chunk_count": 1,
                 "lexeme_count": 5,
                 "embedding": [0.05] * 384,
+                "embedding_model": f"{CANARY}{side.slug}",  # one, so that they are compared
             }
         case "knowledge.ChunkEmbedding":
             return {"document_id": rows["knowledge.Document"].pk}

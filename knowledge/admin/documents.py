@@ -1,4 +1,3 @@
-from django import forms
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
 from django.core.exceptions import ValidationError
@@ -9,8 +8,9 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from knowledge.admin.search import search_page
+from knowledge.admin.upload import CHOSEN, UploadForm, upload_many
 from knowledge.models import Document, DocumentChunk
 from knowledge.services import (
     RefusedUpload,
@@ -19,21 +19,11 @@ from knowledge.services import (
     upload_once,
 )
 from tenants.admin.base import TIMES, PartInline, living
-from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
 
 COLORS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
-CHOSEN = ["project", "is_searchable", "is_restricted", "metadata"]
 PLACE = ["project", "is_restricted"]  # of what is attached, its mail's
 FOUND = ["file_type", "size", "page_count", "chunk_count", "sha256", "uploader"]
-
-
-class UploadForm(OrganizationForm):
-    file = forms.FileField(widget=UnfoldAdminFileFieldWidget)
-
-    class Meta:
-        model = Document
-        fields = CHOSEN
 
 
 class ChunkInline(PartInline):
@@ -97,9 +87,10 @@ class DocumentAdmin(GrantableAdmin):
         ("Reading", {"fields": ["status", "progress", "error", "notice", *FOUND]}),
         TIMES,
     ]
-    add_fieldsets = [(None, {"fields": ["file", *CHOSEN]})]
+    add_fieldsets = [(None, {"fields": ["file", "unpack", *CHOSEN]})]
     inlines = [AttachmentInline, ChunkInline]
     actions = ["read_again"]
+    custom_urls = [("search/", "knowledge_document_search", search_page)]
 
     def get_queryset(self, request):
         mails = Document.objects.visible_to(request.user).filter(pk=OuterRef("attachment_of"))
@@ -117,12 +108,20 @@ class DocumentAdmin(GrantableAdmin):
     def get_inlines(self, request, obj):
         return super().get_inlines(request, obj) if obj else []
 
+    def add_view(self, request, form_url="", extra_context=None):
+        """Several files are taken one by one, each in a transaction of its own."""
+        if request.method == "POST" and self.has_add_permission(request):
+            form = self.get_form(request)(request.POST, request.FILES)
+            if form.is_valid() and form.is_of_many:
+                return upload_many(request, form, reverse("admin:knowledge_document_changelist"))
+        return super().add_view(request, form_url, extra_context)
+
     def create(self, request, obj, form):
         chosen = form.cleaned_data
         try:
             document, is_new = upload_once(
                 organization_id=obj.organization_id,
-                file=chosen["file"],
+                file=chosen["file"][0],
                 by=request.user,
                 **{name: chosen[name] for name in CHOSEN},
             )
