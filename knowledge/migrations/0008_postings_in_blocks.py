@@ -42,6 +42,7 @@ LANGUAGES = [
 AUDITED = (
     "project_id",
     "uploaded_by_id",
+    "attachment_of_id",
     "filename",
     "file_type",
     "file_size",
