@@ -40,9 +40,19 @@ def find_delimiter(text: str, *, is_named: bool, is_cut: bool = False) -> str | 
     """
     if declared := _declared(text):
         return declared
+    if is_named:
+        quoted = _likeliest(text, is_named=True, is_cut=is_cut)
+        # A quotation mark that nothing closes hides the rows behind it.
+        return quoted or _likeliest(text, is_named=True, is_cut=is_cut, quoting=csv.QUOTE_NONE)
+    return _likeliest(text, is_named=False, is_cut=is_cut)
+
+
+def _likeliest(
+    text: str, *, is_named: bool, is_cut: bool, quoting: int = csv.QUOTE_MINIMAL
+) -> str | None:
     found: list[tuple[int, str]] = []
     for delimiter in _DELIMITERS_IF_NAMED if is_named else _DELIMITERS:
-        rows = _sample(text, delimiter, is_cut=is_cut)
+        rows = _sample(text, delimiter, quoting, is_cut=is_cut)
         width, share = _usual_width(rows)
         is_table = width > 1 and (share >= 0.8 if is_named else _is_evident(rows, delimiter, share))
         if is_table:
@@ -56,11 +66,10 @@ def _declared(text: str) -> str | None:
     return first[4] if first.lower().startswith("sep=") and len(first) == 5 else None
 
 
-def _sample(text: str, delimiter: str, *, is_cut: bool) -> list[list[str]]:
+def _sample(text: str, delimiter: str, quoting: int, *, is_cut: bool) -> list[list[str]]:
     """The first rows that are not empty, without one that may be cut short."""
-    lines = StringIO(text[:_SAMPLE_CHARACTERS], newline="")
     try:
-        rows = list(islice(csv.reader(lines, delimiter=delimiter), _SAMPLE_ROWS))
+        rows = list(islice(_rows(text[:_SAMPLE_CHARACTERS], delimiter, quoting), _SAMPLE_ROWS))
     except csv.Error:
         return []
     if len(rows) > 1 and len(rows) < _SAMPLE_ROWS and (is_cut or len(text) > _SAMPLE_CHARACTERS):
