@@ -286,3 +286,10 @@ def test_footnotes_follow_their_paragraph(read):
 
     reading = read(document, change=with_notes)
     assert reading.content == "Open daily. [1]\n\n[1] Not on Sundays.\n\nClosed at night."
+
+
+def test_more_paragraphs_than_a_text_has_are_refused(read):
+    many = b"<w:p/>" * 500_001
+    document = Document()
+    with pytest.raises(UnreadableDocument, match="more than 500,000 paragraphs"):
+        read(document, change=lambda _, content: content.replace(b"<w:sectPr", many + b"<w:sectPr"))

@@ -149,3 +149,17 @@ def test_a_show_without_text_is_refused(read, show):
     add_slide(show, layout=BLANK)
     with pytest.raises(UnreadableDocument, match="no text"):
         read(show)
+
+
+def test_a_slide_listed_again_and_again_is_refused(read, show):
+    add_slide(show, "Results")
+    listed = b'<p:sldId id="256" r:id="rId7"/>'
+
+    def repeat(name, content):
+        if name == "ppt/slides/slide1.xml":
+            return content + b" " * 8_000_000
+        assert listed in content or name != "ppt/presentation.xml"
+        return content.replace(listed, listed * 100)
+
+    with pytest.raises(UnreadableDocument, match="larger than 268 MB"):
+        read(show, change=repeat)
