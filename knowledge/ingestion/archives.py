@@ -34,6 +34,7 @@ MAX_RATIO = 250  # of one member; deflate reaches 1,032, sheets of empty cells a
 _SMALL = 8 * 1024**2  # a member this small may have any ratio
 _DIRECTORY_BYTES = 4 * 1024**2
 _STREAMED_AT_ONCE = 1024**2
+_READ_BYTES = 256 * 1024**2  # by one reader, what it reads twice included
 
 # The end record: signature, disk and disk of the directory, entries twice, size, offset, comment.
 _END = struct.Struct("<4s4H2LH")
@@ -64,6 +65,7 @@ class Archive:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
+        self._left = _READ_BYTES
         self._sizes = {member.filename: member.file_size for member in archive.infolist()}
 
     def __contains__(self, name: str) -> bool:
@@ -80,7 +82,11 @@ class Archive:
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """A member to read from, of which no more comes than its declared size. What is broken in
-        it, also when that shows only while reading, raises UnreadableDocument."""
+        it, also when that shows only while reading, raises UnreadableDocument, and so does reading
+        too much in all."""
+        self._left -= self.size(name)
+        if self._left < 0:
+            raise UnreadableDocument(_TOO_LARGE.format(_READ_BYTES // 10**6))
         with _damage_refused(), self._archive.open(name) as member:
             yield member
 

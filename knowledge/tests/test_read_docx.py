@@ -7,6 +7,7 @@ from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import OxmlElement, parse_xml
 from docx.oxml.ns import nsdecls, qn
 
+from knowledge.ingestion.formats import ooxml
 from knowledge.ingestion.read import detect_type, read_document
 from knowledge.ingestion.reading import Limits, UnreadableDocument
 
@@ -286,3 +287,11 @@ def test_footnotes_follow_their_paragraph(read):
 
     reading = read(document, change=with_notes)
     assert reading.content == "Open daily. [1]\n\n[1] Not on Sundays.\n\nClosed at night."
+
+
+def test_more_paragraphs_than_a_text_has_are_refused(read, monkeypatch):
+    monkeypatch.setattr(ooxml, "_MOST_ELEMENTS", 1_000)  # half a million takes seconds to write
+    many = b"<w:p/>" * 1_001
+    document = Document()
+    with pytest.raises(UnreadableDocument, match="more than 1,000 paragraphs"):
+        read(document, change=lambda _, content: content.replace(b"<w:sectPr", many + b"<w:sectPr"))

@@ -26,6 +26,7 @@ def test_each_row_says_what_its_values_are():
         ["Team;Q1;Q2", "North;5;7"],
         [";Berlin;Paris", "Rent;900;1200", "Water;30;40"],
         ["No;Item", "1;Chair", "2;Desk"],
+        ["Temperature;Rule", "25 °C;drink", "30 °C;go home"],
         ["Employee;Joined;Grade", "Ada;2020-01-31;A4", "Bob;2021-05-01;B1"],
         ["Role;Duty", *(f"P {name};opens the gates in the morning, at six" for name in "abcde")],
         ["Who;Pet;Size", "Ann;cat;small", "Bo;dog;big", "Cy;cat;big", "Di;dog;big", "Ed;cat;small"],

@@ -89,7 +89,7 @@ def test_another_organization_sees_nothing_of_an_upload(acme, globex, owner):
     [
         (b"", "empty.txt", "empty"),
         (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, "report.pdf", "image"),
-        (b"PK\x03\x04" + b"\x00" * 100, "table.xlsx", "ZIP"),
+        (b"PK\x03\x04" + b"\x00" * 100, "table.xlsx", "damaged"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(acme, owner, content, filename, reason):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from io import StringIO
 from itertools import islice
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from knowledge.ingestion.formats.assembly import Assembly
 from knowledge.ingestion.formats.base import Format, Sample
@@ -13,6 +14,8 @@ from knowledge.ingestion.formats.plain import read_text
 from knowledge.ingestion.formats.sheets import too_many_cells
 from knowledge.ingestion.formats.tables import table_lines
 from knowledge.ingestion.reading import Limits, Reading
+
+_Quoting: TypeAlias = Literal[0, 1, 2, 3]  # one of the constants of the module csv
 
 _EXTENSIONS = {"csv", "tsv", "tab"}
 _DELIMITERS = ("\t", ";", ",")
@@ -40,9 +43,19 @@ def find_delimiter(text: str, *, is_named: bool, is_cut: bool = False) -> str | 
     """
     if declared := _declared(text):
         return declared
+    if is_named:
+        quoted = _likeliest(text, is_named=True, is_cut=is_cut)
+        # A quotation mark that nothing closes hides the rows behind it.
+        return quoted or _likeliest(text, is_named=True, is_cut=is_cut, quoting=csv.QUOTE_NONE)
+    return _likeliest(text, is_named=False, is_cut=is_cut)
+
+
+def _likeliest(
+    text: str, *, is_named: bool, is_cut: bool, quoting: _Quoting = csv.QUOTE_MINIMAL
+) -> str | None:
     found: list[tuple[int, str]] = []
     for delimiter in _DELIMITERS_IF_NAMED if is_named else _DELIMITERS:
-        rows = _sample(text, delimiter, is_cut=is_cut)
+        rows = _sample(text, delimiter, quoting, is_cut=is_cut)
         width, share = _usual_width(rows)
         is_table = width > 1 and (share >= 0.8 if is_named else _is_evident(rows, delimiter, share))
         if is_table:
@@ -56,11 +69,10 @@ def _declared(text: str) -> str | None:
     return first[4] if first.lower().startswith("sep=") and len(first) == 5 else None
 
 
-def _sample(text: str, delimiter: str, *, is_cut: bool) -> list[list[str]]:
+def _sample(text: str, delimiter: str, quoting: _Quoting, *, is_cut: bool) -> list[list[str]]:
     """The first rows that are not empty, without one that may be cut short."""
-    lines = StringIO(text[:_SAMPLE_CHARACTERS], newline="")
     try:
-        rows = list(islice(csv.reader(lines, delimiter=delimiter), _SAMPLE_ROWS))
+        rows = list(islice(_rows(text[:_SAMPLE_CHARACTERS], delimiter, quoting), _SAMPLE_ROWS))
     except csv.Error:
         return []
     if len(rows) > 1 and len(rows) < _SAMPLE_ROWS and (is_cut or len(text) > _SAMPLE_CHARACTERS):
@@ -96,7 +108,7 @@ def _read(path: Path, limits: Limits) -> Reading:
     delimiter = find_delimiter(text, is_named=True, is_cut=len(text) > _SAMPLE_CHARACTERS) or ","
     if _declared(text):
         text = text.partition("\n")[2]
-    quoting = csv.QUOTE_MINIMAL
+    quoting: _Quoting = csv.QUOTE_MINIMAL
     if any(value.count("\n") > _MOST_LINES for row in _rows(text, delimiter) for value in row):
         quoting = csv.QUOTE_NONE
     assembly = Assembly(limits)
@@ -104,7 +116,7 @@ def _read(path: Path, limits: Limits) -> Reading:
     return assembly.reading(FORMAT.file_type)
 
 
-def _rows(text: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[list[str]]:
+def _rows(text: str, delimiter: str, quoting: _Quoting = csv.QUOTE_MINIMAL) -> Iterator[list[str]]:
     return csv.reader(StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
 
 

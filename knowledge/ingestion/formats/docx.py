@@ -49,6 +49,8 @@ class _Reader:
             self.items = []
 
     def _paragraph(self, element: Element) -> None:
+        if next(descendants(element, "r"), None) is None:  # empty: of these there may be very many
+            return
         style = self._style(element)
         text = self.text_of(element)
         if style.is_contents:

@@ -64,7 +64,7 @@ def read_styles(archive: Archive, parts: dict[str, str]) -> dict[str, Style]:
 
 def _resolved(elements: dict[str, Element], name: str) -> Style:
     """A style with what it takes from those it is based on."""
-    chain = []
+    chain: list[Element] = []
     while name in elements and len(chain) < _MOST_ANCESTORS:
         chain.append(elements[name])
         name = value_of(child(elements[name], "basedOn")) or ""

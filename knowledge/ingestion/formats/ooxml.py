@@ -21,6 +21,7 @@ DECLARES = (
     "The file declares entities of its own, as no Office program does. Open it, save it anew and"
     " upload that."
 )
+_MOST_ELEMENTS = 500_000  # asked for in one part; each takes some microseconds, empty or not
 # libxml2 holds depth (256) and the length of a text (10 MB) without `huge_tree`.
 _SAFE = {
     "resolve_entities": False,
@@ -68,7 +69,7 @@ def parse_part(archive: Archive, name: str) -> Element:
 def stream(file: IO[bytes], *names: str) -> Iterator[Element]:
     """The outermost elements of these local names, one after another; each is forgotten when the
     next is asked for. What is damaged raises UnreadableDocument on the way."""
-    depth = 0
+    depth = count = 0
     first = True
     with damage_refused():
         tags = [f"{{*}}{name}" for name in names]
@@ -78,6 +79,11 @@ def stream(file: IO[bytes], *names: str) -> Iterator[Element]:
                 first = False
             if event == "start":
                 depth += 1
+                count += 1
+                if count > _MOST_ELEMENTS:
+                    raise UnreadableDocument(
+                        f"The file has more than {_MOST_ELEMENTS:,} paragraphs. Split it."
+                    )
                 continue
             depth -= 1
             if depth == 0:

@@ -134,8 +134,8 @@ def _read_sheet(sheet: "CalamineSheet", assembly: Assembly, limits: Limits, most
 
 def _filled(sheet: "CalamineSheet") -> Iterator[Sequence[_Value]]:
     """The rows of a sheet. What is merged over several rows stands in each of them."""
-    top, left = sheet.start or (0, 0)
-    merges = sorted(_over_rows(sheet.merged_cell_ranges or [], top, left), reverse=True)
+    left = sheet.start[1] if sheet.start else 0  # iter_rows leaves out columns, but not rows
+    merges = sorted(_over_rows(sheet.merged_cell_ranges or [], left), reverse=True)
     active: dict[int, tuple[int, _Value]] = {}
     for at, row in enumerate(sheet.iter_rows()):
         active = {column: merge for column, merge in active.items() if merge[0] >= at}
@@ -148,11 +148,11 @@ def _filled(sheet: "CalamineSheet") -> Iterator[Sequence[_Value]]:
         yield row
 
 
-def _over_rows(ranges: list[_Range], top: int, left: int) -> Iterator[tuple[int, int, int]]:
-    """The first row, the column and the last row of what is merged over rows, within the sheet."""
+def _over_rows(ranges: list[_Range], left: int) -> Iterator[tuple[int, int, int]]:
+    """The first row, the column and the last row of what is merged over rows."""
     for (first, column), (last, _) in ranges:
-        if first < last and first >= top and column >= left:
-            yield first - top, column - left, last - top
+        if first < last and column >= left:
+            yield first, column - left, last
 
 
 def as_text(value: _Value) -> str:
@@ -162,10 +162,12 @@ def as_text(value: _Value) -> str:
             return value
         case bool():
             return "TRUE" if value else "FALSE"
-        case int() | float():
-            return (
-                f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.15g}"
-            )
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case float():
+            return f"{value:.15g}"
+        case int():
+            return str(value)
         case datetime.datetime():
             if value.time() == _MIDNIGHT:
                 return value.date().isoformat()

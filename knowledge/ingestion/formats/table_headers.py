@@ -18,7 +18,7 @@ _KINDS = {
     "year": r"(?:1[89]|20)\d\d",
     "date": r"\d{4}-\d\d?(?:-\d\d?)?(?:[ T]\d\d?:\d\d.*)?|\d\d?[./-]\d\d?[./-]\d{2,4}.*",
     "time": r"\d\d?:\d\d(?::\d\d)?(?: ?[ap]\.?m\.?)?",
-    "number": r"[-+\u2212(<>≤≥~]{0,2} ?[$€£¥]? ?\d[\d.,' ]*(?: ?[^\W\d]{1,8}| ?[%€$£¥°])?\)?",
+    "number": r"[-+\u2212(<>≤≥~]{0,2} ?[$€£¥]? ?\d[\d.,' ]*(?: ?°?[^\W\d]{1,8}| ?[%€$£¥°])?\)?",
     "address": r"\S+@\S+\.\S+|(?:https?://|www\.)\S+",
     "code": r"(?=\S*\d)[\w./#+-]+",
 }
@@ -128,7 +128,7 @@ def _is_evident(labels: Sequence[str], body: Sequence[Sequence[str]], kinds: Seq
     names = [_is_name(label) for label in labels]
     if sum(names) >= 2 and 2 * sum(names) >= len(names):
         return True
-    if len(labels) == 2 and not names[1]:
+    if len(labels) == 2 and not names[1] and not (kinds[0] and len(body) > 1):
         # It may as well be a list of names and values, the first of which is a text.
         lists_names = any(_is_name(value) for value in _column(body, 0))
         if lists_names or len(body) < _ENOUGH_ROWS:
