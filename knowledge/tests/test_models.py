@@ -68,6 +68,7 @@ CHECKS = [
     ("knowledge_document_completed", Document, COMPLETED | {"embedding": None}, COMPLETED),
     ("knowledge_document_completed", Document, COMPLETED | {"is_processed": False}, COMPLETED),
     ("knowledge_document_completed", Document, {"is_processed": True}, {"is_processed": False}),
+    ("knowledge_document_position", Document, {"attachment_position": 0}, {}),
     ("knowledge_document_deletion", Document, {"is_deleted": True}, {"is_deleted": False}),
     ("knowledge_documentchunk_deletion", DocumentChunk, {"is_deleted": True}, {"heading": ""}),
     ("knowledge_documentchunk_page", DocumentChunk, {"page": 0}, {"page": 1}),
@@ -119,7 +120,8 @@ def test_every_check_is_tried():
 
 def test_a_document_has_one_living_passage_at_a_position(rows):
     assert declared("knowledge", models.UniqueConstraint).keys() == {
-        "knowledge_documentchunk_position"
+        "knowledge_documentchunk_position",
+        "knowledge_document_attachment",  # tried in test_attachments.py
     }
     chunk = rows["knowledge.DocumentChunk"]
 
