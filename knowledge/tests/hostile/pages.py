@@ -38,7 +38,7 @@ def _():
     return PAGE + b"<template>" * 50_000
 
 
-@case("formatting-carried-on.html", says="zeppelin")
+@case("formatting-carried-on.html", says="zeppelin", is_slow=True)
 def _():
     fonts = b"".join(b"<font color=%d>" % number for number in range(1000))
     return PAGE + fonts + b"<p>x" * 5_000

@@ -123,7 +123,7 @@ def _():
     return one_page().replace(b"/Contents 4 0 R", b"/Contents [4 0 R [3 0 R]]")
 
 
-@case("form-draws-itself.pdf", **SAYS)
+@case("form-draws-itself.pdf", is_slow=True)
 def _():
     form = stream(
         b"/X Do " * 1000,
