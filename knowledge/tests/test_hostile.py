@@ -15,7 +15,7 @@ from knowledge.ingestion.reading import Limits, UnreadableDocument
 from knowledge.models import Document
 from knowledge.services import RefusedUpload
 from knowledge.testing import upload
-from knowledge.tests.hostile import CASES
+from knowledge.tests.hostile import CASES, make
 from tenants.context import acting_for
 
 SECONDS = 30
@@ -35,11 +35,6 @@ def made_elsewhere():
     """A process that makes the files: a child's memory is counted from its parent's."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as makers:
         yield makers
-
-
-def make(name, path, port):
-    """Write the file, and return its size."""
-    return path.write_bytes(CASES[name].content(port))
 
 
 def spent():
