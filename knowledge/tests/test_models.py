@@ -68,7 +68,6 @@ CHECKS = [
     ("knowledge_document_completed", Document, COMPLETED | {"embedding": None}, COMPLETED),
     ("knowledge_document_completed", Document, COMPLETED | {"is_processed": False}, COMPLETED),
     ("knowledge_document_completed", Document, {"is_processed": True}, {"is_processed": False}),
-    ("knowledge_document_position", Document, {"attachment_position": 0}, {}),
     ("knowledge_document_deletion", Document, {"is_deleted": True}, {"is_deleted": False}),
     ("knowledge_documentchunk_deletion", DocumentChunk, {"is_deleted": True}, {"heading": ""}),
     ("knowledge_documentchunk_page", DocumentChunk, {"page": 0}, {"page": 1}),

@@ -25,7 +25,6 @@ _VALUES: dict[str, dict[str, Any]] = {
     "agents.AgentVersion": {"agent_type": "doc"},
     "agents.Message": {"role": "user"},
     "knowledge.ChunkEmbedding": {"embedding": [0.5] * 384},
-    "knowledge.Document": {"attachment_position": None},  # of a mail, which it has not
     "knowledge.DocumentChunk": {"start": 0, "end": 9},
 }
 
