@@ -96,7 +96,7 @@ class Document(Grantable, OrganizationOwned):
         related_name="attachments",
         help_text="The mail to which this is attached.",
     )
-    attachment_position = models.PositiveIntegerField(null=True, editable=False)
+    attachment_position = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     filename = models.CharField(max_length=255)
     file = models.FileField(upload_to=file_path, max_length=255, blank=True)
     file_type = models.CharField(max_length=50)
@@ -183,11 +183,6 @@ class Document(Grantable, OrganizationOwned):
                 condition=Q(attachment_of__isnull=False, is_deleted=False),
                 name="knowledge_document_attachment",
                 violation_error_message="The mail has this attachment already.",
-            ),
-            models.CheckConstraint(
-                condition=Q(attachment_of=None, attachment_position=None)
-                | Q(attachment_of__isnull=False, attachment_position__isnull=False),
-                name="knowledge_document_position",
             ),
             models.CheckConstraint(
                 name="knowledge_document_completed",

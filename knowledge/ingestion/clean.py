@@ -18,6 +18,10 @@ _INVISIBLE = re.compile(
     "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters
     "\U000e0000-\U000e007f]"  # tags
 )
+# A letter with more than 30 marks on it is no word, and sorting them takes quadratic time: the
+# Stream-Safe Text Format (https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format).
+_MAX_MARKS = 30
+_MAYBE_MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MAX_MARKS + 1},}}")
 _LIGATURES = re.compile("[\ufb00-\ufb06]")
 # The look-behind keeps a long run of spaces from being scanned once from each of its spaces.
 _TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+(?=\n)")
@@ -34,7 +38,18 @@ def clean_text(text: str) -> str:
     text = _INVISIBLE.sub("", text)
     text = _SPACES.sub(" ", text)
     text = _LIGATURES.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    text = _MAYBE_MARKS.sub(_without_piled_marks, text)
     text = unicodedata.normalize("NFC", text)
     text = _TRAILING_SPACES.sub("", text)
     text = _BLANK_LINES.sub("\n\n", text)
     return text.rstrip().lstrip("\n")
+
+
+def _without_piled_marks(match: re.Match[str]) -> str:
+    kept = []
+    marks = 0
+    for character in match[0]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)

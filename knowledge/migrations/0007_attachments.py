@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="document",
             name="attachment_position",
-            field=models.PositiveIntegerField(editable=False, null=True),
+            field=models.PositiveIntegerField(db_default=0, default=0, editable=False),
         ),
         migrations.AddField(
             model_name="document",
@@ -92,19 +92,6 @@ class Migration(migrations.Migration):
                 fields=("organization", "attachment_of", "attachment_position"),
                 name="knowledge_document_attachment",
                 violation_error_message="The mail has this attachment already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("attachment_of", None), ("attachment_position", None)),
-                    models.Q(
-                        ("attachment_of__isnull", False), ("attachment_position__isnull", False)
-                    ),
-                    _connector="OR",
-                ),
-                name="knowledge_document_position",
             ),
         ),
     ]

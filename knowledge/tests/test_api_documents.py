@@ -16,6 +16,7 @@ DOCUMENTS = "/api/v1/documents/"
 TEXT = "Everybody has 25 days of vacation a year.\n"
 FIELDS = {
     "id",
+    "attachment_of",
     "filename",
     "file_type",
     "file_size",
@@ -25,6 +26,7 @@ FIELDS = {
     "processing_status",
     "progress",
     "error",
+    "notice",
     "is_searchable",
     "is_restricted",
     "created_at",

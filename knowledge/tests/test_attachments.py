@@ -120,11 +120,6 @@ def test_the_same_attachment_twice_is_refused_by_the_database(acme, mail):
         document_recipe.make(attachment_of=mail, attachment_position=0)
 
 
-def test_a_position_without_a_mail_is_refused_by_the_database(acme):
-    with acting_for(acme), pytest.raises(IntegrityError, match="knowledge_document_position"):
-        document_recipe.make(attachment_position=0)
-
-
 def test_a_mail_of_another_organization_is_refused_by_the_database(globex, mail):
     with (
         acting_for(globex),

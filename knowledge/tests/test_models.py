@@ -125,7 +125,8 @@ def test_every_check_is_tried():
 
 def test_a_document_has_one_living_passage_at_a_position(rows):
     assert declared("knowledge", models.UniqueConstraint).keys() == {
-        "knowledge_documentchunk_position"
+        "knowledge_documentchunk_position",
+        "knowledge_document_attachment",  # tried in test_attachments.py
     }
     chunk = rows["knowledge.DocumentChunk"]
 

@@ -132,6 +132,14 @@ def test_what_is_invisible_goes_and_what_is_odd_becomes_plain():
     assert clean_text("tags \U000e0041\U000e0042 hide") == "tags  hide"
 
 
+def test_marks_piled_on_a_letter_end_somewhere():
+    assert (
+        clean_text("z" + "\u0323\u0301" * 100_000 + "y")
+        == "\u1e93" + "\u0323" * 14 + "\u0301" * 15 + "y"
+    )
+    assert clean_text("\u2014" * 100) == "\u2014" * 100
+
+
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_cleaned_text_is_clean(text):

@@ -198,3 +198,9 @@ def test_cells_over_many_rows_and_columns_cost_no_more_than_their_text(read):
     cells = "<td rowspan=99999 colspan=99999>abc" * 50
     content = read(f"<table><tr>{cells}<tr><td>x" + "<tr><td>y" * 2000).content
     assert len(content) < 50_000
+
+
+def test_elements_may_have_any_number_of_attributes(read):
+    many = "".join(f"a{number}='>' " for number in range(50_000))
+    assert read(f"<p>before<p {many}title='x'>after").content == "before\n\nafter"
+    assert read("<p><a href='a>b' " + "c " * 200 + ">few").content == "few"

@@ -53,6 +53,8 @@ LEFT_OUT = {
     "knowledge.Document.chunk_count": "found by reading",
     "knowledge.Document.lexeme_count": "found by reading",
     "knowledge.Document.attempts": "counted by the queue",
+    "knowledge.Document.attachment_position": "the order of what is attached",
+    "knowledge.Document.notice": "found by reading",
 }
 
 

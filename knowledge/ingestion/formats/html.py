@@ -45,6 +45,10 @@ _MEANT = {
     "utf-16-be": "utf-8",
 }
 
+# Lexbor compares each attribute with those before it: 100,000 of them took it a minute.
+_TOO_MANY_ATTRIBUTES = re.compile(
+    r"""(<[a-zA-Z][^\s/>"']*+)(?:[\s/]++[^\s/>"']++(?:"[^"]*+"|'[^']*+')?+){300}[^>]*+"""
+)
 # Lexbor looks through all open elements at each tag: 100,000 nested ones took it 22 s.
 _MAX_DEPTH = 512
 # These never hold others, or are closed by the next of their kind: they make nothing deep.
@@ -60,7 +64,7 @@ def add_html(blocks: Blocks, html: str, *, with_title: bool = True) -> None:
     # Imported here: what only recognizes formats, such as the web process, never loads Lexbor.
     from selectolax.lexbor import LexborHTMLParser
 
-    page = LexborHTMLParser(_flattened(html))
+    page = LexborHTMLParser(_flattened(_TOO_MANY_ATTRIBUTES.sub(r"\1", html)))
     if page.root is not None:
         add_page(blocks, page.root, with_title=with_title)
 
