@@ -45,6 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         configure(Path(directory))
         write_float_model(Path(directory) / "float")
+        make_quantized_model()
         engines = {name: Engine(name, Path(directory)) for name in ENGINES}
         compare(engines, asked.directory, asked.rounds)
         if asked.quality:
@@ -56,7 +57,7 @@ def main() -> None:
 def compare(engines, collection, rounds):
     chunks = chunks_of(collection)
     questions = list(records(collection / "cran.qry").values())[:QUESTIONS]
-    times = {name: [] for name in engines}
+    times: dict[str, list[list[float]]] = {name: [] for name in engines}
     for number in range(rounds):
         some = chunks[number * CHUNKS : (number + 1) * CHUNKS]
         for name, engine in engines.items():
@@ -106,20 +107,23 @@ class Engine:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self.process.stdin
+        assert self.process.stdout
+        self.questions, self.answers = self.process.stdin, self.process.stdout
         self.vectors_file = directory / f"{name}.npy"
         self.ask(texts=["warm " * 180] * 4)
 
     def ask(self, **what):
-        self.process.stdin.write(json.dumps(what) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        self.questions.write(json.dumps(what) + "\n")
+        self.questions.flush()
+        return json.loads(self.answers.readline())
 
     def vectors(self, texts):
         self.ask(texts=texts, keep=str(self.vectors_file))
         return np.load(self.vectors_file)
 
     def end(self):
-        self.process.stdin.close()
+        self.questions.close()
         self.process.wait()
 
 
@@ -148,6 +152,12 @@ def work(name, directory):
         print(json.dumps(answer), flush=True)
 
 
+def make_quantized_model():
+    from knowledge.embedding.minilm.files import quantized_model
+
+    quantized_model("int8")  # at a first start, so here: it is not what an engine needs
+
+
 def peak_megabytes():
     """The most memory this process ever had; `ru_maxrss` would count its parent's, too."""
     status = Path("/proc/self/status").read_text()
@@ -161,7 +171,7 @@ def open_quantized():
 
 
 def open_shipped():
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     from knowledge.embedding.minilm import MAX_TOKENS, files
 
