@@ -117,6 +117,7 @@ def _load_embedder() -> MiniLMEmbedder:
     options = SessionOptions()
     options.intra_op_num_threads = 1  # the calling thread: runs go side by side instead
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # one is kept for each length that comes along
     for weights in QUANTIZED_SHA256:
         model = quantized_model(weights)
         session = InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -117,7 +117,7 @@ class _Writer:
 
     def matrix(self, of: str, weights: Array, scales: Array) -> tuple[str, str, str]:
         """The names of a matrix of integers, and of the scale and the zero of each column."""
-        zeros = np.zeros(len(scales), np.int8)
+        zeros: Array = np.zeros(len(scales), np.int8)
         if self.is_unsigned:
             weights, zeros = (
                 (each.astype(np.int16) + 128).astype(np.uint8) for each in (weights, zeros)
