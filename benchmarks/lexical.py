@@ -8,10 +8,10 @@ the tables (200 5000 20000). Each query runs through `knowledge.search.search`, 
 login under row level security, its transaction included, against
 
 - the same as the owner, whom no policy holds (at most 1.10 times), and
-- the owner's `tsvector @@ tsquery` over a GIN index, ranked by `ts_rank_cd` (at least 2 times faster).
+- the owner's `tsvector @@ tsquery` over a GIN index, ranked by `ts_rank_cd` (2 times faster).
 
-It prints the medians' ratios, what postings take on disk, and fails on a plan that reads postings or
-chunks from end to end.
+It prints the medians' ratios, what postings take on disk, and fails on a plan that reads postings
+or chunks from end to end.
 """
 
 import os

@@ -12,6 +12,7 @@ from knowledge.services import (
     RefusedUpload,
     keep_for_its_people,
     reprocess_documents,
+    set_language,
     upload_document,
 )
 from tenants.admin.base import TIMES, PartInline, living
@@ -58,7 +59,7 @@ class DocumentAdmin(GrantableAdmin):
     autocomplete_fields = ["project"]
     readonly_fields = ["filename", "status", "error", *FOUND]
     fieldsets = [
-        (None, {"fields": ["filename", *CHOSEN]}),
+        (None, {"fields": ["filename", *CHOSEN, "language"]}),
         ("Reading", {"fields": ["status", "error", *FOUND]}),
         TIMES,
     ]
@@ -88,6 +89,8 @@ class DocumentAdmin(GrantableAdmin):
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
+        if change and "language" in form.changed_data:
+            set_language(document=obj, language=obj.language, by=request.user)
         if change and "is_restricted" in form.changed_data and obj.is_restricted:
             keep_for_its_people(document=obj, by=request.user)
 

@@ -97,6 +97,13 @@ def index_document(document: Document) -> None:
     document.place = block.pk << 16 | number
 
 
+def language_of_postings(document: Document) -> str | None:
+    """The language of the block that a document lies in, None when it lies in none."""
+    if document.place is None:
+        return None
+    return PostingBlock.objects.values_list("language", flat=True).get(pk=document.place >> 16)
+
+
 def remove_postings(organization_id: UUID, places: Iterable[int | None]) -> None:
     """Remove the postings of documents by their places. The caller acts for the organization."""
     numbers = defaultdict(list)

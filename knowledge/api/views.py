@@ -20,7 +20,12 @@ from knowledge.api.serializers import (
 )
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
-from knowledge.services import keep_for_its_people, reprocess_documents, upload_document
+from knowledge.services import (
+    keep_for_its_people,
+    reprocess_documents,
+    set_language,
+    upload_document,
+)
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
     ChangeMixin,
@@ -71,7 +76,12 @@ class DocumentViewSet(
 
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted
+        is_language_given = "language" in serializer.validated_data
+        language = serializer.validated_data.pop("language", None)
         self.save(serializer)
+        if is_language_given:
+            set_language(document=serializer.instance, language=language, by=self.member)
+            serializer.instance.refresh_from_db(fields=["language"])
         if serializer.instance.is_restricted and not was_restricted:
             keep_for_its_people(document=serializer.instance, by=self.member)
 
@@ -147,7 +157,7 @@ class SearchViewSet(OrganizationViewSet):
             return None if asked["mode"] == "text" else embed_query(asked["query"])
 
         def answer(vector: Any) -> Response:
-            hits = search(user=self.member, vector=vector, filters=filters, **asked)
+            hits = search(user=self.member, vector=vector, filters=filters, marked=True, **asked)
             found = SearchResultsSerializer({"results": hits}).data
             return Response(ReturnDict(found, serializer=serializer))  # the page keeps the question
 

@@ -26,6 +26,7 @@ FIELDS = {
     "error",
     "is_searchable",
     "is_restricted",
+    "language",
     "created_at",
 }
 
