@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
@@ -127,17 +128,24 @@ class Texts:
         return " ".join(word if self.random.random() > 1 / 20 else self.rare() for word in words)
 
     def queries(self) -> dict[str, list[str]]:
-        def some(rarer: int, common: tuple[str, ...] = ()) -> list[str]:
+        def some(rarer: int) -> list[str]:
             return [
-                " ".join(
-                    [*(f"term{self.random.randrange(20, 2_000)}" for _ in range(rarer)), *common]
-                )
+                " ".join(f"term{self.random.randrange(20, 2_000)}" for _ in range(rarer))
                 for _ in range(QUERIES)
             ]
 
+        holding = Counter(word for sentence in self.sentences for word in {*sentence})
+        tenth = len(self.sentences) / 10 / 100  # a passage has about ten sentences
+        rarer = [w for w, n in holding.items() if tenth / 2 < n < tenth * 2 and w.isalpha()]
         return {
-            "4 rarer words": some(4),
-            "6 words, 2 of them common": some(4, ("flow", "pressure")),
+            "4 words, each 1 in 1,000": some(4),
+            "4 words, each 1 in 100": [
+                " ".join(self.random.sample(sorted(rarer), 4)) for _ in range(QUERIES)
+            ],
+            "4 of those, 2 common ones": [
+                " ".join([*self.random.sample(sorted(rarer), 4), "flow", "pressure"])
+                for _ in range(QUERIES)
+            ],
             "a real question": self.random.sample(self.questions, QUERIES),
         }
 

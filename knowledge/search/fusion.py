@@ -4,8 +4,8 @@ POOL = 100  # passages of each ranking that go into the fused one
 
 BY_WORDS = "ranking AS (SELECT chunk_id, score, score AS lexical FROM lexical)"
 BY_MEANING = "ranking AS (SELECT chunk_id, score, NULL::real AS lexical FROM nearest)"
-# Reciprocal rank fusion. Its usual constant is 60, and weights are usually none: with 20 and 1.25 for
-# the words both halves of Cranfield's questions are answered better (`benchmarks/README.md`).
+# Reciprocal rank fusion. Usually its constant is 60 and nothing is weighted: with 20, and 1.25 for
+# the words, both halves of Cranfield's questions are answered better (`benchmarks/README.md`).
 BY_BOTH = """
 ranking AS (
     SELECT chunk_id, lexical.score AS lexical,
