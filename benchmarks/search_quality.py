@@ -166,7 +166,7 @@ def ranked_by_postgresql(passages: dict, questions: list[str]) -> list[list]:
 
 
 def ranked_by_bm25s(passages: dict, questions: list[str]) -> list[list]:
-    import bm25s
+    import bm25s  # type: ignore[import-not-found]
 
     keys = list(passages)
     index = bm25s.BM25(k1=1.2, b=0.75)
