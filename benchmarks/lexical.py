@@ -8,10 +8,10 @@ the tables (200 5000 20000). Each query runs through `knowledge.search.search`, 
 login under row level security, its transaction included, against
 
 - the same as the owner, whom no policy holds (at most 1.10 times), and
-- the owner's `tsvector @@ tsquery` over a GIN index, ranked by `ts_rank_cd` (at least 2 times faster).
+- the owner's `tsvector @@ tsquery` over a GIN index, ranked by `ts_rank_cd` (2 times faster).
 
-It prints the medians' ratios, what postings take on disk, and fails on a plan that reads postings or
-chunks from end to end.
+It prints the medians' ratios, what postings take on disk, and fails on a plan that reads postings
+or chunks from end to end.
 """
 
 import os
@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from search_quality import new_installation, records  # noqa: E402
+from search_quality import new_installation, records  # type: ignore[import-not-found]  # noqa: E402
 
 SIZES = (200, 5_000, 20_000)
 CHUNKS_OF_A_DOCUMENT = 12
@@ -92,14 +93,16 @@ def measure(collection: Path, sizes) -> None:
         for name, queries in classes.items():
             sign_in(APP)
             check_plan(person, queries[0])
-            times = {"app": [], "owner": [], "peer": []}
+            times: dict[str, list[list[float]]] = {"app": [], "owner": [], "peer": []}
             for _ in range(ROUNDS):
                 sign_in(APP)
-                times["app"] += timed(lambda query, who=person: ask(who, query), queries)
+                times["app"].append(timed(lambda query, who=person: ask(who, query), queries))
                 sign_in(OWNER)
-                times["owner"] += timed(lambda query, who=person: ask(who, query), queries)
-                times["peer"] += timed(lambda query, who=person: ask_peer(who, query), queries)
-            ours, owner, peer = (statistics.median(values) for values in times.values())
+                times["owner"].append(timed(lambda query, who=person: ask(who, query), queries))
+                times["peer"].append(timed(lambda query, who=person: ask_peer(who, query), queries))
+            # Each query's best round: the others say what else the machine did.
+            best = {who: map(min, zip(*rounds, strict=True)) for who, rounds in times.items()}
+            ours, owner, peer = (statistics.median(values) for values in best.values())
             print(
                 f"{size:7}  {name:24} {1000 * ours:7.1f}  {ours / owner:7.2f}  {peer / ours:7.2f}",
                 flush=True,
@@ -127,17 +130,24 @@ class Texts:
         return " ".join(word if self.random.random() > 1 / 20 else self.rare() for word in words)
 
     def queries(self) -> dict[str, list[str]]:
-        def some(rarer: int, common: tuple[str, ...] = ()) -> list[str]:
+        def some(rarer: int) -> list[str]:
             return [
-                " ".join(
-                    [*(f"term{self.random.randrange(20, 2_000)}" for _ in range(rarer)), *common]
-                )
+                " ".join(f"term{self.random.randrange(20, 2_000)}" for _ in range(rarer))
                 for _ in range(QUERIES)
             ]
 
+        holding = Counter(word for sentence in self.sentences for word in {*sentence})
+        tenth = len(self.sentences) / 10 / 100  # a passage has about ten sentences
+        rarer = [w for w, n in holding.items() if tenth / 2 < n < tenth * 2 and w.isalpha()]
         return {
-            "4 rarer words": some(4),
-            "6 words, 2 of them common": some(4, ("flow", "pressure")),
+            "4 words, each 1 in 1,000": some(4),
+            "4 words, each 1 in 100": [
+                " ".join(self.random.sample(sorted(rarer), 4)) for _ in range(QUERIES)
+            ],
+            "4 of those, 2 common ones": [
+                " ".join([*self.random.sample(sorted(rarer), 4), "flow", "pressure"])
+                for _ in range(QUERIES)
+            ],
             "a real question": self.random.sample(self.questions, QUERIES),
         }
 

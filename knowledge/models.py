@@ -407,8 +407,8 @@ class Posting(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        # No index on the block: it would take a tenth of the room, and the planner could take it
-        # for the key. What removes postings reads the key of the organization.
+        # No index on the block: the planner could take it for the key, and read all there is for
+        # each word. What removes postings reads the organization's key once instead.
         constraints = [ROWS, CompositeForeignKey("block", name="knowledge_posting_block")]
 
     def __str__(self):

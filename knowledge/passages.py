@@ -10,12 +10,13 @@ from django.db import connection
 from knowledge.ingestion.split import Passage
 from knowledge.language import tell_language
 from knowledge.models import ChunkEmbedding, Document, DocumentChunk
-from knowledge.postings import index_document, remove_postings
+from knowledge.postings import index_document, language_of_postings, remove_postings
 
 # What of a document changes with its postings.
 PLACED = ("language", "place", "lexeme_count")
 
 _INSERTED_AT_ONCE = 500
+_TELLING = 20  # passages, the first ones, tell the language
 
 
 _COUNTS = """
@@ -102,11 +103,24 @@ def _remove_passages(document: Document) -> None:
     chunks._raw_delete(chunks.db)
 
 
-def change_language(document: Document) -> None:
-    """Write the postings of a document anew, in the language that it has by now.
+def told_by_passages(document: Document) -> str:
+    """The language that the passages of a document tell; as it is when there are none."""
+    chunks = DocumentChunk.objects.filter(document=document).order_by("position")
+    texts = list(chunks.values_list("content", flat=True)[:_TELLING])
+    return tell_language(texts) if texts else document.language
+
+
+def write_postings(document: Document) -> None:
+    """Write the postings that a document has anew, if they are of another language than its own.
 
     The caller acts for the organization, holds the document's row and saves its `PLACED`.
     """
+    if language_of_postings(document) not in (None, document.language):
+        rebuild_postings(document)
+
+
+def rebuild_postings(document: Document) -> None:
+    """Write the postings of a document anew. The caller does as for `write_postings`."""
     remove_postings(document.organization_id, [document.place])
     index_document(document)
 

@@ -133,7 +133,14 @@ def index_document(document: Document) -> None:
     document.place = block.pk << 16 | number
 
 
-def remove_postings(organization_id: UUID, places: Iterable[int | None]) -> None:
+def language_of_postings(document: Document) -> str | None:
+    """The language of the block that a document lies in, None when it lies in none."""
+    if document.place is None:
+        return None
+    return PostingBlock.objects.values_list("language", flat=True).get(pk=document.place >> 16)
+
+
+def remove_postings(organization_id: UUID | None, places: Iterable[int | None]) -> None:
     """Remove the postings of documents by their places. The caller acts for the organization."""
     numbers = defaultdict(list)
     for place in places:
@@ -177,7 +184,7 @@ def forget_documents(documents: Iterable[UUID]) -> None:
         remove_postings(organization_id, of_organization)
 
 
-def _claim_block(organization_id: UUID, language: str) -> PostingBlock:
+def _claim_block(organization_id: UUID | None, language: str) -> PostingBlock:
     """A block with room that nobody else is writing to, held; a new one if there is none.
 
     So two uploads of an organization at the same time write to two blocks and never wait.

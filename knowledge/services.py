@@ -17,6 +17,7 @@ from knowledge.attachments import go_along
 from knowledge.ingestion.read import detect_type
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.models import Document
+from knowledge.passages import PLACED, told_by_passages, write_postings
 from knowledge.progress import NO_PROGRESS
 from knowledge.tasks import queue_ingestion
 from tenants import counters, deletion
@@ -164,6 +165,19 @@ def reprocess_documents(*, documents: Iterable[Document], by: User) -> int:
         queue_ingestion(organization_id, pk)
     logger.info("%s has %d documents read again.", by.pk, len(again))
     return len(again)
+
+
+@transaction.atomic
+def set_language(*, document: Document, language: str | None, by: User) -> None:
+    """Have the words of a document brought to their stems as in a language, from now on; with None
+    as in the one that its content tells. What is findable stays so, in the new language."""
+    held = Document.objects.select_for_update(no_key=True).defer("content", "embedding")
+    document = held.get(pk=document.pk)
+    document.is_language_chosen = language is not None
+    document.language = language or told_by_passages(document)
+    write_postings(document)
+    document.save(update_fields=["is_language_chosen", *PLACED, "updated_at"])
+    logger.info("%s has %s read as %s.", by.pk, document.pk, document.language)
 
 
 @transaction.atomic

@@ -203,7 +203,7 @@ class Verification:
         with acting_for(self.organization_id):
             document = self._held(pk)
             if document and document.processing_status == Document.Status.COMPLETED:
-                passages.change_language(document)
+                passages.rebuild_postings(document)
                 document.save(update_fields=passages.PLACED)
 
     def _queue(self, pk: UUID) -> None:

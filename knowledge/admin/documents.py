@@ -16,6 +16,7 @@ from knowledge.services import (
     RefusedUpload,
     follow,
     reprocess_documents,
+    set_language,
     upload_once,
 )
 from tenants.admin.base import TIMES, PartInline, living
@@ -83,7 +84,7 @@ class DocumentAdmin(GrantableAdmin):
     autocomplete_fields = ["project"]
     readonly_fields = ["filename", "mail", "status", "progress", "error", "notice", *FOUND]
     fieldsets = [
-        (None, {"fields": ["filename", "mail", *CHOSEN]}),
+        (None, {"fields": ["filename", "mail", *CHOSEN, "language"]}),
         ("Reading", {"fields": ["status", "progress", "error", "notice", *FOUND]}),
         TIMES,
     ]
@@ -136,6 +137,8 @@ class DocumentAdmin(GrantableAdmin):
         if change:
             was_restricted = form.initial.get("is_restricted", obj.is_restricted)
             follow(document=obj, was_restricted=was_restricted, by=request.user)
+            if "language" in form.changed_data:
+                set_language(document=obj, language=obj.language, by=request.user)
 
     @admin.action(description="Read again", permissions=["change"])
     def read_again(self, request, queryset):

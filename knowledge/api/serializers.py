@@ -9,6 +9,7 @@ from rest_framework import serializers
 from common.api.fields import FlagField, JSONObjectField
 from common.api.parsers import too_large
 from knowledge.imports import Result
+from knowledge.language import Language
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import MAX_QUERY_CHARACTERS, Mode
 from tenants.api.fields import IdField, OpenProjectField, VisibleField
@@ -38,6 +39,13 @@ class DocumentSerializer(serializers.ModelSerializer):
     progress = ProgressSerializer(
         read_only=True, allow_null=True, help_text="While the document is read; null otherwise."
     )
+    language = serializers.ChoiceField(
+        choices=Language.choices,
+        allow_null=True,
+        required=False,
+        help_text="How its words are brought to their stems. It is told from the content, and again"
+        " when null is given.",
+    )
 
     class Meta:
         model = Document
@@ -56,6 +64,7 @@ class DocumentSerializer(serializers.ModelSerializer):
             "notice",
             "is_searchable",
             "is_restricted",
+            "language",
             "created_at",
         ]
         read_only_fields = [
@@ -190,6 +199,22 @@ class SearchSerializer(serializers.Serializer):
     filter = SearchFilterSerializer(required=False)
 
 
+class SpanField(serializers.ListField):
+    """Where something begins and ends, in characters, as in a Python slice."""
+
+    child = serializers.IntegerField()
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(min_length=2, max_length=2, **kwargs)
+
+
+class SnippetSerializer(serializers.Serializer):
+    text = serializers.CharField(help_text="A piece of the content.")
+    highlights = serializers.ListField(
+        child=SpanField(), help_text="Where in the text words of the query stand."
+    )
+
+
 class HitSerializer(serializers.Serializer):
     document = serializers.UUIDField(source="document_id")
     filename = serializers.CharField()
@@ -198,6 +223,11 @@ class HitSerializer(serializers.Serializer):
     heading = serializers.CharField()
     content = serializers.CharField()
     score = serializers.FloatField()
+    highlights = serializers.ListField(
+        child=SpanField(),
+        help_text="Where in the content words of the query stand.",
+    )
+    snippet = SnippetSerializer()
 
 
 class SearchResultsSerializer(serializers.Serializer):

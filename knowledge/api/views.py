@@ -31,7 +31,7 @@ from knowledge.archives import Bounds, opened_archive
 from knowledge.imports import Importing, Outcome, Result
 from knowledge.models import Document, DocumentChunk
 from knowledge.search import SearchFilters, embed_query, search
-from knowledge.services import follow, reprocess_documents, upload_once
+from knowledge.services import follow, reprocess_documents, set_language, upload_once
 from knowledge.similar import similar_documents
 from tenants.api.views.grants import GrantViewSet, for_those_who, grants_of
 from tenants.api.viewsets import (
@@ -143,7 +143,12 @@ class DocumentViewSet(
 
     def perform_update(self, serializer: Any) -> None:
         was_restricted = serializer.instance.is_restricted
+        is_language_given = "language" in serializer.validated_data
+        language = serializer.validated_data.pop("language", None)
         self.save(serializer)
+        if is_language_given:
+            set_language(document=serializer.instance, language=language, by=self.member)
+            serializer.instance.refresh_from_db(fields=["language"])
         follow(document=serializer.instance, was_restricted=was_restricted, by=self.member)
 
     @extend_schema(
@@ -258,7 +263,7 @@ class SearchViewSet(OrganizationViewSet):
             return None if asked["mode"] == "text" else embed_query(asked["query"])
 
         def answer(vector: Any) -> Response:
-            hits = search(user=self.member, vector=vector, filters=filters, **asked)
+            hits = search(user=self.member, vector=vector, filters=filters, marked=True, **asked)
             found = SearchResultsSerializer({"results": hits}).data
             return Response(ReturnDict(found, serializer=serializer))  # the page keeps the question
 

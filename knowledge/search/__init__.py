@@ -1,5 +1,6 @@
 """Search: one ranking of passages for the API, the agents, the admin and every other face."""
 
+from knowledge.search.snippets import Snippet
 from knowledge.search.statement import (
     MAX_QUERY_CHARACTERS,
     Hit,
@@ -9,4 +10,12 @@ from knowledge.search.statement import (
     search,
 )
 
-__all__ = ["MAX_QUERY_CHARACTERS", "Hit", "Mode", "SearchFilters", "embed_query", "search"]
+__all__ = [
+    "MAX_QUERY_CHARACTERS",
+    "Hit",
+    "Mode",
+    "SearchFilters",
+    "Snippet",
+    "embed_query",
+    "search",
+]

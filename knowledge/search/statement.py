@@ -7,7 +7,7 @@ counts for nothing in it, not even for how rare a word is.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -21,6 +21,7 @@ from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
 from knowledge.models import Document, DocumentQuerySet
 from knowledge.search import fusion, lexical
+from knowledge.search.snippets import Snippet, Span, cut_snippet, find_words
 from tenants.context import current_organization_id
 from tenants.models import Project, User
 
@@ -34,11 +35,17 @@ MAX_QUERY_CHARACTERS = 4_000
 # postings of a word for each document): the documents are hashed once, and each row looked up.
 _VISIBLE = """visible AS MATERIALIZED ({visible})"""
 
+# The words of a passage that stand for one of the query's (12 is what is between words).
 _HITS = """
 SELECT visible.id, visible.filename, visible.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
     best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8,
-    best.lexical_place, best.vector_place
+    best.lexical_place, best.vector_place,
+    CASE WHEN %(marked)s THEN ARRAY(
+        SELECT DISTINCT token FROM ts_parse('default', chunk.content)
+        WHERE tokid <> 12 AND tsvector_to_array(to_tsvector(visible.language::regconfig, token))
+            && tsvector_to_array(to_tsvector(visible.language::regconfig, %(query)s))
+    ) END
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
@@ -87,7 +94,8 @@ class Hit:
 
     `similarity` is the cosine to the query's vector, None without one. `lexical` is the BM25 score,
     None when the passage is not among the best of that ranking. The places are those in the ranking
-    by words and by meaning, from 1.
+    by words and by meaning, from 1. `highlights` says where in the content words of the query
+    stand, in any form, and `snippet` is the piece with most of them; both only when asked for.
     """
 
     document_id: UUID
@@ -103,6 +111,8 @@ class Hit:
     lexical: float | None
     lexical_place: int | None
     vector_place: int | None
+    highlights: tuple[Span, ...] = ()
+    snippet: Snippet | None = None
 
 
 def embed_query(text: str) -> np.ndarray:
@@ -119,12 +129,13 @@ def search(
     mode: Mode = "hybrid",
     project: Project | None = None,
     filters: SearchFilters | None = None,
+    marked: bool = False,
 ) -> list[Hit]:
     """The best passages for a query among what the user may see, best first; ties by chunk id.
 
     `vector` is `embed_query(query)`; the mode "text" does without. In a project are its own
-    documents, those of the whole organization and those granted to the user. The caller acts for
-    the user's organization.
+    documents, those of the whole organization and those granted to the user. With `marked` the hits
+    say where the words stand. The caller acts for the user's organization.
     """
     documents = Document.objects.visible_to(user).searchable()
     if project is not None:
@@ -147,18 +158,28 @@ def search(
         "words": lexical.MAX_WORDS,
         "pool": max(fusion.POOL, top_k),
         "top_k": top_k,
+        "marked": marked,
     }
     with connection.cursor() as cursor:
         if mode != "text":
             cursor.execute(nearest.SETTINGS)
         cursor.execute(_STATEMENTS[mode].format(visible=visible), parameters)
-        return [Hit(*row) for row in cursor.fetchall()]
+        return [_hit(row) for row in cursor.fetchall()]
+
+
+def _hit(row: tuple[Any, ...]) -> Hit:
+    *fields, words = row
+    hit = Hit(*fields)
+    if words is None:
+        return hit
+    highlights = find_words(hit.content, words)
+    return replace(hit, highlights=highlights, snippet=cut_snippet(hit.content, highlights))
 
 
 def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
     """The statement of a queryset, and its parameters by name: one predicate, not two copies."""
     columns = documents.order_by().values(
-        "id", "filename", "file_type", "chunk_count", "lexeme_count", "place"
+        "id", "filename", "file_type", "chunk_count", "lexeme_count", "place", "language"
     )
     sql, values = columns.query.sql_with_params()
     parameters = {f"visible_{number}": value for number, value in enumerate(values)}

@@ -134,6 +134,16 @@ def test_what_reading_found_is_not_typed_in(acme):
     assert not changed.is_searchable
 
 
+def test_the_language_of_a_document_is_chosen(acme):
+    document = make_document(acme)
+    client, address = signed_in("acme-owner"), page(Document, "change", document.pk)
+    data = filled(client.get(address)) | {"language": "german"}
+    assert client.post(address, data).status_code == 302
+    assert (reread(document).language, reread(document).is_language_chosen) == ("german", True)
+    assert list(errors_of(client.post(address, data | {"language": "klingon"}))) == ["language"]
+    assert reread(document).language == "german"
+
+
 def test_documents_are_read_again(acme):
     document = make_document(acme, processing_status="failed", error="No text.", attempts=3)
     selected = {"action": "read_again", "_selected_action": [document.pk]}

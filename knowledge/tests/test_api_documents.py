@@ -29,6 +29,7 @@ FIELDS = {
     "notice",
     "is_searchable",
     "is_restricted",
+    "language",
     "created_at",
 }
 

@@ -30,7 +30,13 @@ def found(client, query="vacation days", **fields):
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
 def test_a_passage_is_found(people, vacation, mode):
     (hit,) = found(api_as(people["acme-viewer"]), mode=mode)
-    assert hit.keys() == {"document", "filename", "chunk", "page", "heading", "content", "score"}
+    contract = {"document", "filename", "chunk", "page", "heading", "content", "score"}
+    assert hit.keys() == contract | {"highlights", "snippet"}
+    marked = [hit["content"][start:end] for start, end in hit["highlights"]]
+    assert marked == ["days", "vacation"]
+    snippet = hit["snippet"]
+    assert snippet["text"] in hit["content"]
+    assert [snippet["text"][start:end] for start, end in snippet["highlights"]] == marked
     assert (hit["document"], hit["filename"]) == (str(vacation.pk), "notes.md")
     assert "25 days" in hit["content"]
 

@@ -232,8 +232,8 @@ class TestRanking:
 
     def test_the_hybrid_score_is_that_of_the_places(self, owner, library):
         hits = find(owner, "vacation")
-        assert hits[0].score == pytest.approx(2 / 61)
-        assert hits[1].score == pytest.approx(1 / 62)
+        assert hits[0].score == pytest.approx(2.25 / 21)
+        assert hits[1].score == pytest.approx(1 / 22)
         assert hits[1].lexical is None
         assert hits[1].similarity is not None
 

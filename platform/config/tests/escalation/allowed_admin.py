@@ -195,7 +195,7 @@ ALLOWED_IN_ADMIN = [
         "owner manager",
         "change Document",
         "own joined unjoined",
-        f"{_CHOSEN}; project:none; project:own; project:joined",
+        f"{_CHOSEN}; language; project:none; project:own; project:joined",
     ),
     Rule("owner manager", "delete Document", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "delete_selected Document", "own joined unjoined", "does>~Document"),

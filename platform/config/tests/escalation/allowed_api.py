@@ -161,7 +161,7 @@ ALLOWED_OVER_API = [
         "owner manager",
         "PATCH documents/{pk}/",
         "own joined unjoined",
-        "is_searchable; metadata; project:none; project:own; project:joined;"
+        "is_searchable; metadata; language; project:none; project:own; project:joined;"
         "is_restricted; together>+DocumentUserGrant",
     ),
     Rule("owner manager", "DELETE documents/{pk}/", "own joined unjoined", "does>~Document"),
