@@ -22,15 +22,18 @@ EF_SEARCH = 200
 
 # The scan goes on until enough is visible (`relaxed_order` drops no candidate on the way; the
 # statement orders them itself) or so many vectors were met. What it lacks then is found exactly.
+# With the default cost of a random page the planner would rather read some thousand vectors in
+# turn than trust the index.
 SETTINGS = (
     f"SET LOCAL hnsw.ef_search = {EF_SEARCH};"
     " SET LOCAL hnsw.iterative_scan = relaxed_order;"
-    " SET LOCAL hnsw.max_scan_tuples = 20000"
+    " SET LOCAL hnsw.max_scan_tuples = 20000;"
+    " SET LOCAL random_page_cost = 1.1"
 )
 
 # The vectors are of unit length, so the negative inner product orders as the cosine does. An
 # unfinished index answers nothing. `IS TRUE` and `ANY` keep the planner from making joins of the
-# conditions, which it may turn inside out.
+# conditions, which it may turn inside out; `+ 0` keeps the index out of what is to be exact.
 NEAREST = """
 nearest_index AS MATERIALIZED (
     SELECT reltuples::float8 AS vectors FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
@@ -50,7 +53,7 @@ by_index AS MATERIALIZED (
     LIMIT %(pool)s
 ),
 exactly AS MATERIALIZED (
-    SELECT chunk_id, embedding <#> %(vector)s::halfvec AS distance
+    SELECT chunk_id, (embedding <#> %(vector)s::halfvec) + 0 AS distance
     FROM knowledge_chunkembedding
     WHERE organization_id = %(organization)s AND embedding_model = %(embedding_model)s
         AND document_id = ANY (ARRAY(SELECT id FROM visible))
