@@ -34,7 +34,7 @@ SETTINGS = (
 # The vectors are of unit length, so the negative inner product orders as the cosine does. An
 # unfinished index answers nothing. `IS TRUE` and `ANY` keep the planner from making joins of the
 # conditions, which it may turn inside out; `+ 0` keeps the index out of what is to be exact.
-NEAREST = """
+_NEAREST = """
 nearest_index AS MATERIALIZED (
     SELECT reltuples::float8 AS vectors FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
     WHERE pg_class.oid = to_regclass(%(nearest_index)s) AND indisvalid
@@ -43,12 +43,7 @@ by_index AS MATERIALIZED (
     SELECT chunk_id, embedding <#> %(vector)s::halfvec AS distance
     FROM knowledge_chunkembedding
     WHERE organization_id = %(organization)s AND embedding_model = %(embedding_model)s
-        AND (document_id IN (SELECT id FROM visible)) IS TRUE
-        AND (
-            SELECT reach.chunks * reach.chunks
-                > %(cost_of_index)s * %(pool)s::float8 * nearest_index.vectors
-            FROM nearest_index, (SELECT sum(chunk_count)::float8 AS chunks FROM visible) reach
-        )
+        AND {seen_by_index}
     ORDER BY distance
     LIMIT %(pool)s
 ),
@@ -69,6 +64,28 @@ nearest AS MATERIALIZED (
         SELECT * FROM by_index WHERE (SELECT count(*) = %(pool)s FROM by_index)
     ) best
 )"""
+
+
+# Of what a user sees: the documents are counted and hashed, once.
+NEAREST = _NEAREST.replace(
+    "{seen_by_index}",
+    """(document_id IN (SELECT id FROM visible)) IS TRUE
+        AND (
+            SELECT reach.chunks * reach.chunks
+                > %(cost_of_index)s * %(pool)s::float8 * nearest_index.vectors
+            FROM nearest_index, (SELECT sum(chunk_count)::float8 AS chunks FROM visible) reach
+        )""",
+)
+# Where a user sees everything, nothing need be counted, and only the documents of what the index
+# gives are looked at. `visible` must not be materialized then.
+NEAREST_OF_ALL = _NEAREST.replace(
+    "{seen_by_index}",
+    """(SELECT true FROM visible WHERE visible.id = document_id)
+        AND (
+            SELECT nearest_index.vectors > %(cost_of_index)s * %(pool)s::float8
+            FROM nearest_index
+        )""",
+)
 
 
 def index_name(organization_id: UUID, embedding_model: str) -> str:

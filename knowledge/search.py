@@ -22,6 +22,7 @@ from knowledge.ingestion.embed import local_embedder
 from knowledge.models import Document, DocumentQuerySet
 from knowledge.passages import TEXT_SEARCH_CONFIGURATION
 from tenants.context import current_organization_id
+from tenants.grants import EVERYTHING
 from tenants.models import Project, User
 
 Mode = Literal["hybrid", "vector", "text"]
@@ -109,6 +110,9 @@ _STATEMENTS = {
         "text": [_LEXICAL, _BY_WORDS],
     }.items()
 }
+_VECTOR_OF_ALL = (
+    f"WITH {_VISIBLE.replace('AS', 'AS NOT', 1)},{nearest.NEAREST_OF_ALL},{_BY_MEANING}{_HITS}"
+)
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,9 @@ def search(
     the user's organization.
     """
     documents = Document.objects.visible_to(user).searchable()
+    sees_everything = (
+        project is None and filters is None and Document.objects.reach(user) is EVERYTHING
+    )
     if project is not None:
         documents = documents.at_hand_in(project, user)
     if filters is not None:
@@ -200,8 +207,14 @@ def search(
     with connection.cursor() as cursor:
         if mode != "text":
             cursor.execute(nearest.SETTINGS)
-        cursor.execute(_STATEMENTS[mode].format(visible=visible), parameters)
+        cursor.execute(_statement(mode, visible, sees_everything=sees_everything), parameters)
         return [Hit(*row) for row in cursor.fetchall()]
+
+
+def _statement(mode: Mode, visible: str, *, sees_everything: bool) -> str:
+    if mode == "vector" and sees_everything:
+        return _VECTOR_OF_ALL.format(visible=visible)
+    return _STATEMENTS[mode].format(visible=visible)
 
 
 def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
