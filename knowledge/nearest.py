@@ -97,13 +97,16 @@ INDEX_PREFIX = "knowledge_nearest_"
 
 
 def parameters(
-    *, organization_id: UUID, vector: np.ndarray | None, embedding_model: str
+    *, organization_id: UUID | None, vector: np.ndarray | None, embedding_model: str
 ) -> dict[str, Any]:
-    """What NEAREST names, beside `pool`; `vector` is of unit length, None for no vector."""
+    """What NEAREST names, beside `pool`; `vector` is of unit length, None for no vector.
+
+    Without an organization the statement is refused, not this.
+    """
     return {
         "organization": organization_id,
         "vector": None if vector is None else HalfVector(vector).to_text(),
         "embedding_model": embedding_model,
-        "nearest_index": index_name(organization_id, embedding_model),
+        "nearest_index": organization_id and index_name(organization_id, embedding_model),
         "cost_of_index": COST_OF_INDEX,
     }

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -17,6 +17,13 @@ from knowledge import nearest
 
 DEPTH = 10
 UPSERTED_AT_ONCE = 2_000
+
+
+class Peer(NamedTuple):
+    """What is asked, one thing at a time, and the process of PostgreSQL that answers, if any."""
+
+    ask: Callable
+    pid: int | None
 
 
 @contextmanager
@@ -33,7 +40,7 @@ def connected(login: str) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def application(organization_id: UUID) -> Iterator[Callable]:
+def application(organization_id: UUID) -> Iterator[Peer]:
     """Ask as the application: each time a transaction that names the organization."""
     with connected(APP) as app:
 
@@ -43,11 +50,11 @@ def application(organization_id: UUID) -> Iterator[Callable]:
                 app.execute(nearest.SETTINGS)
                 return app.execute(statement).fetchall()
 
-        yield ask
+        yield Peer(ask, app.info.backend_pid)
 
 
 @contextmanager
-def owner() -> Iterator[Callable]:
+def owner() -> Iterator[Peer]:
     """Ask as the owner, whom no policy binds; the statement names the organization itself."""
     with connected(OWNER) as connection:
 
@@ -56,11 +63,11 @@ def owner() -> Iterator[Callable]:
                 connection.execute(nearest.SETTINGS)
                 return connection.execute(statement).fetchall()
 
-        yield ask
+        yield Peer(ask, connection.info.backend_pid)
 
 
 @contextmanager
-def qdrant(organization_id: UUID) -> Iterator[Callable | None]:
+def qdrant(organization_id: UUID) -> Iterator[Peer | None]:
     """Ask a shard of the same vectors, optimized, with defaults; None without the package."""
     try:
         import qdrant_edge as q
@@ -85,7 +92,7 @@ def qdrant(organization_id: UUID) -> Iterator[Callable | None]:
             found = shard.query(q.QueryRequest(limit=DEPTH, query=q.Query.Nearest(vector.tolist())))
             return [UUID(str(point.id)) for point in found]
 
-        yield ask
+        yield Peer(ask, None)
         shard.close()
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
@@ -96,48 +97,70 @@ def print_times(world, size, organization, rounds) -> None:
     exact = Asking(world, organization, organization.owner, exact=True)
     with peers.application(organization.organization_id) as app:
         fast, slow = ([way.statement(number) for number in range(10)] for way in (asked, exact))
-        print_compared(size, "exact", app_asked(app, fast), app_asked(app, slow), rounds)
-        print_against_qdrant(world, size, organization, app_asked(app, fast), exact, rounds)
+        print_compared(
+            f"{size:,}", "vector / exact", Repeated(app, fast), Repeated(app, slow), rounds
+        )
+        print_against_qdrant(world, size, organization, Repeated(app, fast), exact, rounds)
 
 
-def app_asked(app: Callable, statements: list[str]) -> Callable:
-    return lambda number: app(statements[number % len(statements)])
+class Repeated:
+    """Asks a peer one of ten things."""
+
+    def __init__(self, peer: peers.Peer, things: list) -> None:
+        self.ask, self.pid, self.things = peer.ask, peer.pid, things
+
+    def __call__(self, number: int) -> list:
+        return self.ask(self.things[number % 10])
+
+    def used(self) -> float:
+        """Milliseconds of all processors that this process and PostgreSQL's have used so far."""
+        there = 0.0
+        if self.pid:
+            there = int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e6
+        return 1_000 * time.process_time() + there
 
 
-def print_compared(size, name, one, other, rounds) -> None:
-    ratio, ours, theirs = compared(one, other, rounds)
-    print(f"{size:>8,}  vector / {name} {ratio:.3f}   ({ours:.1f}, {theirs:.1f} ms)", flush=True)
+def print_compared(label, name, one, other, rounds) -> None:
+    """Print the median ratios of the rounds, of time that passed and of processors' time."""
+    measured = compared(one, other, rounds)
+    passed, used = (median(a / b for a, b in pairs) for pairs in measured)
+    ours, theirs = (median(times) for times in zip(*measured[1], strict=True))
+    print(
+        f"{label:>8}  {name:22} {used:.2f} of processors ({ours:.1f}, {theirs:.1f} ms), "
+        f"{passed:.2f} of time",
+        flush=True,
+    )
+
+
+def compared(one: Repeated, other: Repeated, rounds: int) -> tuple[list, list]:
+    """By round the milliseconds that passed for both, and those that processors worked."""
+    for number in range(3):
+        one(number), other(number)
+    passed, used = [], []
+    for number in range(rounds):
+        round_passed, round_used = {}, {}
+        for asked in (one, other) if number % 2 else (other, one):
+            before, began = asked.used(), time.perf_counter()
+            asked(number)
+            round_passed[asked] = 1_000 * (time.perf_counter() - began)
+            round_used[asked] = asked.used() - before
+        passed.append((round_passed[one], round_passed[other]))
+        used.append((round_used[one], round_used[other]))
+    return passed, used
 
 
 def print_against_qdrant(world, size, organization, asked, exact, rounds) -> None:
-    with peers.qdrant(organization.organization_id) as ask:
-        if ask is None:
+    with peers.qdrant(organization.organization_id) as qdrant:
+        if qdrant is None:
             print(f"{size:>8,}  qdrant-edge-py is not installed")
             return
-        other = lambda number: ask(question(world, number % 10))  # noqa: E731
-        print_compared(size, "qdrant-edge", asked, other, rounds)
+        peer = Repeated(qdrant, list(world.vectors[:10]))
+        print_compared(f"{size:,}", "vector / qdrant-edge", asked, peer, rounds)
         ids = [{hit.chunk_id for hit in exact(number)} for number in range(20)]
-        same = sum(len(ids[n] & set(ask(question(world, n)))) / DEPTH for n in range(20)) / 20
+        same = (
+            sum(len(ids[n] & set(qdrant.ask(question(world, n)))) / DEPTH for n in range(20)) / 20
+        )
         print(f"{size:>8,}  recall of qdrant-edge {same:.3f}", flush=True)
-
-
-def question(world, number):
-    return world.vectors[number % len(world.vectors)]
-
-
-def compared(one: Callable, other: Callable, rounds: int) -> tuple[float, float, float]:
-    """The median of the rounds' ratios, and the medians of both in milliseconds."""
-    for number in range(3):
-        one(number), other(number)
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds):
-        order = [0, 1] if number % 2 else [1, 0]
-        for which in order:
-            began = time.perf_counter()
-            (one, other)[which](number)
-            times[which].append(1_000 * (time.perf_counter() - began))
-    ratio = median(a / b for a, b in zip(*times, strict=True))
-    return ratio, median(times[0]), median(times[1])
 
 
 def print_price_of_policies(world, organization, rounds) -> None:
@@ -147,19 +170,15 @@ def print_price_of_policies(world, organization, rounds) -> None:
         for mode in ("vector", "text", "hybrid"):
             asking = Asking(world, organization, organization.owner, mode=mode)
             statements = [asking.statement(number) for number in range(10)]
-            ratio, ours, theirs = compared(
-                lambda number, s=statements: app(s[number % 10]),
-                lambda number, s=statements: owner(s[number % 10]),
-                rounds,
-            )
-            print(f"{'':>8}  {mode:7} {ratio:.2f}   ({ours:.1f} ms, {theirs:.1f} ms)", flush=True)
+            print_compared(mode, "", Repeated(app, statements), Repeated(owner, statements), rounds)
         with acting_for(organization.organization_id):
             listed = Document.objects.visible_to(organization.owner).defer("embedding")[:LISTED]
             with CaptureQueriesContext(connection) as queries:
                 list(listed)
         sql = queries[-1]["sql"]
-        ratio, ours, theirs = compared(lambda _: app(sql), lambda _: owner(sql), 4 * rounds)
-        print(f"{'':>8}  {'list':7} {ratio:.2f}   ({ours:.1f} ms, {theirs:.1f} ms)", flush=True)
+        print_compared(
+            "list", "", Repeated(app, [sql] * 10), Repeated(owner, [sql] * 10), 4 * rounds
+        )
 
 
 def print_plan(world, size, organization) -> None:

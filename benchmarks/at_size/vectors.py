@@ -33,7 +33,8 @@ class Vectors:
 
     def __init__(self, documents: list[list[str]], embed, random: np.random.Generator) -> None:
         self.random = random
-        texts, topics = [], []
+        texts: list[str] = []
+        topics: list[int] = []
         for topic, sentences in enumerate(documents):
             if len(texts) >= SENTENCES:
                 break
