@@ -18,7 +18,7 @@ from pgvector import HalfVector
 COST_OF_INDEX = 50
 
 # How many candidates the index keeps while it looks: more cost time, fewer miss neighbours.
-EF_SEARCH = 200
+EF_SEARCH = 140
 
 # The scan goes on until enough is visible (`relaxed_order` drops no candidate on the way; the
 # statement orders them itself) or so many vectors were met. What it lacks then is found exactly.
