@@ -20,7 +20,7 @@ from knowledge.nearest import INDEX_PREFIX, index_name
 
 INDEXED_FROM = 10_000  # passages: comparing so many in turn takes as long as the index does
 KEPT_FROM = 0.5  # of that: one that shrinks and grows about the limit is not built again and again
-MEMORY_MB = 512  # of graph, then pgvector goes on in the table, slowly: 250,000 passages or so
+MEMORY_MB = 512  # of graph, then pgvector goes on on disk, slowly: 350,000 passages or so
 EFFORT = "m = 16, ef_construction = 100"
 SECONDS_BETWEEN_REPORTS = 30.0
 

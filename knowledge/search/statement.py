@@ -23,6 +23,7 @@ from knowledge.models import Document, DocumentQuerySet
 from knowledge.search import fusion, lexical
 from knowledge.search.snippets import Snippet, Span, cut_snippet, find_words
 from tenants.context import current_organization_id
+from tenants.grants import EVERYTHING
 from tenants.models import Project, User
 
 Mode = Literal["hybrid", "vector", "text"]
@@ -65,6 +66,7 @@ _STATEMENTS = {
         "text": [lexical.LEXICAL, fusion.BY_WORDS],
     }.items()
 }
+_VECTOR_OF_ALL = f"WITH {_VISIBLE.replace('AS', 'AS NOT', 1)},{nearest.NEAREST_OF_ALL},{fusion.BY_MEANING}{_HITS}"
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,15 @@ def search(
     say where the words stand. The caller acts for the user's organization.
     """
     documents = Document.objects.visible_to(user).searchable()
+    filters = filters or SearchFilters()
+    sees_everything = (
+        project is None
+        and filters == SearchFilters()
+        and Document.objects.reach(user) is EVERYTHING
+    )
     if project is not None:
         documents = documents.at_hand_in(project, user)
-    if filters is not None:
-        documents = filters.apply(documents)
+    documents = filters.apply(documents)
     try:
         visible, parameters = _compiled(documents)
     except EmptyResultSet:
@@ -163,7 +170,7 @@ def search(
     with connection.cursor() as cursor:
         if mode != "text":
             cursor.execute(nearest.SETTINGS)
-        cursor.execute(_STATEMENTS[mode].format(visible=visible), parameters)
+        cursor.execute(_statement(mode, visible, sees_everything=sees_everything), parameters)
         return [_hit(row) for row in cursor.fetchall()]
 
 
@@ -174,6 +181,12 @@ def _hit(row: tuple[Any, ...]) -> Hit:
         return hit
     highlights = find_words(hit.content, words)
     return replace(hit, highlights=highlights, snippet=cut_snippet(hit.content, highlights))
+
+
+def _statement(mode: Mode, visible: str, *, sees_everything: bool) -> str:
+    if mode == "vector" and sees_everything:
+        return _VECTOR_OF_ALL.format(visible=visible)
+    return _STATEMENTS[mode].format(visible=visible)
 
 
 def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Parts of `search_at_size.py`: vectors, the world they are loaded into, what is compared."""
