@@ -60,7 +60,7 @@ def upload_document(
     """
     document = _measured(organization_id, file, by, upload)
     _store(document, file)
-    _add(document, by)
+    _add(organization_id, document, by)
     return document
 
 
@@ -85,7 +85,7 @@ def upload_once(
     if there := same.all().first():
         document.file.delete(save=False)
         return there, False
-    _add(document, by)
+    _add(organization_id, document, by)
     return document, True
 
 
@@ -125,14 +125,14 @@ def _same_as(document: Document, by: User, metadata: dict[str, Any] | None) -> Q
     return living.defer("content", "embedding").order_by("id")
 
 
-def _add(document: Document, by: User | None) -> None:
+def _add(organization_id: UUID, document: Document, by: User | None) -> None:
     # Last of what can fail for long: others of the organization wait for this row until the commit.
-    counters.claim(document.organization_id, "storage_bytes", document.file_size)
+    counters.claim(organization_id, "storage_bytes", document.file_size)
     deletion.hold_parents(document)
     document.save(force_insert=True)
     if document.is_restricted and by:
         keep_for_its_people(document=document, by=by)
-    queue_ingestion(document.organization_id, document.pk)
+    queue_ingestion(organization_id, document.pk)
 
 
 def recognize(file: UploadedFile) -> str:

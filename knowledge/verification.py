@@ -134,7 +134,7 @@ class Verification:
             )
 
     def _wrong_with_file(self, document: Document) -> str:
-        storage, name = document.file.storage, document.file.name
+        storage, name = document.file.storage, str(document.file.name)
         try:
             size = storage.size(name)
             if size != document.file_size:

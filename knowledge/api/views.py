@@ -192,7 +192,11 @@ class DocumentViewSet(
         reprocess_documents(documents=[document], by=self.member)
         return self._shown(self.get_object(), status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=ReprocessSerializer, responses={202: ReprocessedSerializer})
+    @extend_schema(
+        operation_id="documents_reprocess_many",
+        request=ReprocessSerializer,
+        responses={202: ReprocessedSerializer},
+    )
     @action(detail=False, methods=["post"], url_path="reprocess", pagination_class=None)
     def reprocess_many(self, request: Any) -> Response:
         """Have several documents read again, or all that failed. Those that the caller may not

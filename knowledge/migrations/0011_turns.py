@@ -1,5 +1,7 @@
 from django.db import migrations
 
+DROP = "DROP INDEX CONCURRENTLY IF EXISTS knowledge_job_turns"
+
 
 class Migration(migrations.Migration):
     """What finds the last job that an organization has waiting in a queue."""
@@ -13,11 +15,14 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            """
-            CREATE INDEX CONCURRENTLY IF NOT EXISTS knowledge_job_turns
-            ON procrastinate_jobs (queue_name, (args ->> 'organization_id'), priority)
-            WHERE status = 'todo'
-            """,
-            "DROP INDEX CONCURRENTLY IF EXISTS knowledge_job_turns",
+            [
+                DROP,  # what an interrupted run left behind serves nobody
+                """
+                CREATE INDEX CONCURRENTLY knowledge_job_turns
+                ON procrastinate_jobs (queue_name, (args ->> 'organization_id'), priority)
+                WHERE status = 'todo'
+                """,
+            ],
+            DROP,
         ),
     ]
