@@ -185,7 +185,7 @@ def search_page(request: Any, model_admin: Any) -> Any:
     return Continued(finish)
 
 
-def _page(request: Any, model_admin: Any, form: SearchForm, **found: Any) -> TemplateResponse:
+def _page(request: Any, model_admin: Any, form: SearchForm, **found: Any) -> Any:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": "Try a search",

@@ -8,7 +8,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 # (section, [(title, model, icon of Material Symbols[, a page other than the list]), …])
-SECTIONS = [
+SECTIONS: list[tuple[str, list[tuple[str, ...]]]] = [
     (
         "Organizations",
         [

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
@@ -129,7 +130,7 @@ class Command(BaseCommand):
     @contextmanager
     def _shown(self, total) -> Iterator:
         """A bar on a terminal; elsewhere, a line for each file."""
-        stream = self.stdout._out
+        stream: Any = self.stdout._out
         if not stream.isatty():
             yield lambda done, outcome: self.stdout.write(f"{outcome.result}  {outcome.path}")
             return

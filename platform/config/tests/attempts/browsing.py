@@ -75,6 +75,9 @@ class Browser:
         if name == "file":
             yield "", SimpleUploadedFile("changed.md", b"# Changed\n\nSomething else.\n")
             return
+        if name == "unpack":  # no column: it says what to do with a file
+            yield "", True
+            return
         column = self.column(name)
         for label, value in changes_for(column, self.scene, self.actor):
             if label in LIKE_OTHERS:
