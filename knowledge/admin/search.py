@@ -1,6 +1,6 @@
 """Try a search: what somebody would find, how it was ranked, and why they may see it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from time import perf_counter
@@ -19,7 +19,6 @@ from unfold.widgets import (
 )
 
 from common.admin_site import allow_alpine
-from knowledge.marking import Piece, marked
 from knowledge.models import Document
 from knowledge.search import MAX_QUERY_CHARACTERS, Hit, SearchFilters, embed_query, search
 from tenants.admin.forms import RowField, StructureField
@@ -151,7 +150,7 @@ class Shown:
     """A hit as the page shows it: in pieces, some of them marked; and why it may be seen."""
 
     hit: Hit
-    pieces: Sequence[Piece]
+    pieces: Sequence[tuple[str, bool]]
     reasons: Sequence[str]
 
 
@@ -169,10 +168,10 @@ def search_page(request: Any, model_admin: Any) -> Any:
         vector = None if asked["mode"] == "text" else embed_query(asked["query"])
         embedded = perf_counter()
         with acting_for(organization_id, read_only=True):
-            hits = search(vector=vector, **asked)
+            hits = search(vector=vector, marked=True, **asked)
             searched = perf_counter()
             found = {
-                "hits": _shown(hits, asked["query"], asked["user"]),
+                "hits": _shown(hits, asked["user"]),
                 "person": asked["user"],
                 "searchable": Document.objects.visible_to(asked["user"]).searchable().count(),
                 "embedding_ms": None if vector is None else 1000 * (embedded - began),
@@ -201,9 +200,19 @@ def _page(request: Any, model_admin: Any, form: SearchForm, **found: Any) -> Any
     return answer(request)
 
 
-def _shown(hits: list[Hit], query: str, person: User) -> list[Shown]:
+def _shown(hits: list[Hit], person: User) -> list[Shown]:
     why = _reasons({hit.document_id for hit in hits}, person)
-    return [Shown(hit, marked(hit.content, query), why[hit.document_id]) for hit in hits]
+    return [Shown(hit, list(_pieces(hit)), why[hit.document_id]) for hit in hits]
+
+
+def _pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+    """The passage in order, and of each piece whether a word of the question stands there."""
+    at = 0
+    for start, end in hit.highlights:
+        yield hit.content[at:start], False
+        yield hit.content[start:end], True
+        at = end
+    yield hit.content[at:], False
 
 
 def _reasons(documents: set[Any], person: User) -> dict[Any, list[str]]:
