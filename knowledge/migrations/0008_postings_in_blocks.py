@@ -61,7 +61,7 @@ def audited(*further):
     )
 
 
-# Postings are made from chunks: those of this schema and, going back, those of the one before.
+# Postings are made from chunks; going back, those of the schema before.
 _WORDS = """
     FROM knowledge_documentchunk chunk
     JOIN knowledge_document document
@@ -71,41 +71,6 @@ _WORDS = """
     CROSS JOIN LATERAL unnest(words) AS word
     CROSS JOIN LATERAL (SELECT sum(cardinality(positions)) FROM unnest(words)) AS total(length)
 """
-FILL = [
-    """
-    UPDATE knowledge_document document
-    SET place = (placed.block << 16) | (row_number - min) FROM (
-        SELECT organization_id, id, block, row_number,
-            min(row_number) OVER (PARTITION BY organization_id, block)
-        FROM (
-            SELECT organization_id, document_id AS id,
-                (sum(count(*)) OVER documents - count(*))::bigint / 512 + 1 AS block,
-                row_number() OVER documents
-            FROM knowledge_documentchunk
-            GROUP BY organization_id, document_id
-            WINDOW documents AS (PARTITION BY organization_id ORDER BY document_id)
-        ) numbered
-    ) placed
-    WHERE document.organization_id = placed.organization_id AND document.id = placed.id
-    """,
-    """
-    INSERT INTO knowledge_postingblock
-        (organization_id, id, language, document_count, chunk_count)
-    SELECT organization_id, place >> 16, 'english', count(*), sum(chunk_count)
-    FROM knowledge_document WHERE place IS NOT NULL
-    GROUP BY organization_id, place >> 16
-    """,
-    f"""
-    INSERT INTO knowledge_posting (organization_id, lexeme, block_id, entries)
-    SELECT chunk.organization_id, word.lexeme, document.place >> 16, array_agg(
-        ((document.place & 65535) << 44) | (chunk.position::bigint << 20)
-            | (cardinality(word.positions)::bigint << 12) | least(total.length, 4095)::bigint
-        ORDER BY document.place, chunk.position
-    )
-    {_WORDS}
-    GROUP BY chunk.organization_id, document.place >> 16, word.lexeme
-    """,
-]
 FILL_BACK = [
     f"""
     INSERT INTO knowledge_posting
@@ -258,5 +223,4 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]
