@@ -88,7 +88,7 @@ def compare_rankings(engines, collection, directory):
     questions = list(records(collection / "cran.qry").values())
     judged = judgements(collection / "cranqrel")
     numbers = np.array(list(documents))
-    for name in ("shipped", "quantized"):
+    for name in ("quantized", "shipped"):
         kept = engines[name].vectors(list(documents.values()))
         asked = engines[name].vectors(questions)
         rankings = np.argsort(-(asked @ kept.T), axis=1, kind="stable")[:, :DEPTH]
