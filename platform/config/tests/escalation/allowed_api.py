@@ -166,7 +166,6 @@ ALLOWED_OVER_API = [
     ),
     Rule("owner manager", "DELETE documents/{pk}/", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "POST documents/{pk}/reprocess/", "own", "does>Document.error"),
-    Rule("owner manager", "POST documents/reprocess/", "", "does>Document.error"),
     Rule("owner manager", "POST documents/{pk}/restore/", "deleted", "does>~Document"),
     # Conversations: one's own
     Rule(
