@@ -233,6 +233,8 @@ class Document(Grantable, OrganizationOwned):
                     "created_at",
                     "embedding_model",
                     "filename",
+                    "place",
+                    "language",
                 ],
                 condition=Q(processing_status="completed", is_searchable=True, is_deleted=False),
                 name="knowledge_document_searchable",

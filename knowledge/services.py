@@ -118,6 +118,7 @@ def _same_as(document: Document, by: User, metadata: dict[str, Any] | None) -> Q
         project=document.project,
         is_searchable=document.is_searchable,
         is_restricted=document.is_restricted,
+        attachment_of=None,  # what is attached goes with its mail
     )
     if metadata:
         same = same.filter(metadata=metadata)

@@ -4,6 +4,7 @@ pipeline in its child process, and found by a question.
 A new format is a file in `samples` and a line in CASES.
 """
 
+from email.message import EmailMessage
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -33,6 +34,15 @@ Everybody has 28 days of vacation a year.
 ## Equipment
 
 A laptop is replaced after four years.
+"""
+WIND = "What happens to the sails when the wind is above 25 metres a second?"
+TREES = "How many trees stand in the orchard of 75 trees?"
+MAIL = """\
+From: Ann <ann@acme.example>
+To: Everybody <all@acme.example>
+Subject: Summer party
+
+We meet at the old boathouse at six.
 """
 
 
@@ -76,8 +86,26 @@ CASES = [
         page=2,
         heading="Sick leave",
     ),
+    Case("windmill.docx", WIND, "sails are furled", heading="Storms"),
+    Case("windmill.html", WIND, "sails are furled", heading="Storms"),
+    Case(
+        "lighthouse.pptx",
+        "What did the lamps of the lighthouse burn?",
+        "rapeseed oil",
+        page=2,
+        heading="Lamps",
+    ),
+    *(
+        Case(f"orchard.{suffix}", TREES, "Trees: 75", page=page, heading=heading)
+        for suffix, page, heading in (
+            ("xlsx", 1, "Orchards"),
+            ("xls", 1, "Orchards"),
+            ("ods", 1, "Orchards"),
+            ("csv", None, ""),
+        )
+    ),
+    Case("invitation.eml", "Where do we meet for the summer party?", "old boathouse", content=MAIL),
 ]
-LATER: set[str] = set()  # file types that are read and have no case yet
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
@@ -97,7 +125,24 @@ def test_a_document_is_found_by_a_question(case, people, acme, tmp_path, setting
 
 def test_each_format_that_is_read_has_a_case():
     types = {Path(case.file).suffix.removeprefix(".") for case in CASES}
-    assert {file_format.file_type for file_format in FORMATS} == types | LATER
+    assert {file_format.file_type for file_format in FORMATS} == types
+
+
+def test_an_attachment_of_a_mail_is_found_by_a_question(people, acme, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path
+    member = api_as(people["acme-member"])
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "ann@acme.example", "all@acme.example", "Rules"
+    mail.set_content("The rules are attached.")
+    handbook = (SAMPLES / "handbook.pdf").read_bytes()
+    mail.add_attachment(handbook, maintype="application", subtype="pdf", filename="rules.pdf")
+    uploaded = _uploaded(member, Case("rules.eml", "", "", content=mail.as_string()))
+    ingest(acme.pk, UUID(uploaded["id"]))
+    asked = {"attachment_of": uploaded["id"]}
+    [attached] = member.get("/api/v1/documents/", asked).json()["results"]
+    ingest(acme.pk, UUID(attached["id"]))
+    best = _found(member, "From which day of absence on is a doctor's note needed?")[0]
+    assert (best["document"], best["filename"], best["page"]) == (attached["id"], "rules.pdf", 2)
 
 
 def _uploaded(member, case):

@@ -8,7 +8,7 @@ from knowledge.testing import read_document
 from tenants.tests.test_migrations import copy_of_the_database, migrate
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEFORE, AFTER = "0006_purge", "0008_fill_posting_blocks"
+BEFORE, AFTER = "0006_purge", "0009_fill_posting_blocks"
 
 
 def entries():

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
     """Postings of the documents there are, in blocks whose keys hold the organization by now."""
 
     dependencies = [
-        ("knowledge", "0007_postings_in_blocks"),
+        ("knowledge", "0008_postings_in_blocks"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False  # the index is built while jobs are queued
 
     dependencies = [
-        ("knowledge", "0010_progress"),
+        ("knowledge", "0011_progress"),
         ("procrastinate", "0041_post_retry_failed_job"),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("knowledge", "0009_vectors_at_size"),
+        ("knowledge", "0010_vectors_at_size"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False  # indexes on large tables are built while these are written to
 
     dependencies = [
-        ("knowledge", "0008_postings_in_blocks"),
+        ("knowledge", "0009_fill_posting_blocks"),
     ]
 
     operations = [
@@ -36,6 +36,8 @@ class Migration(migrations.Migration):
                     "created_at",
                     "embedding_model",
                     "filename",
+                    "place",
+                    "language",
                 ),
                 name="knowledge_document_searchable",
             ),
