@@ -66,7 +66,8 @@ _STATEMENTS = {
         "text": [lexical.LEXICAL, fusion.BY_WORDS],
     }.items()
 }
-_VECTOR_OF_ALL = f"WITH {_VISIBLE.replace('AS', 'AS NOT', 1)},{nearest.NEAREST_OF_ALL},{fusion.BY_MEANING}{_HITS}"
+_OF_ALL = [_VISIBLE.replace("AS", "AS NOT", 1), nearest.NEAREST_OF_ALL, fusion.BY_MEANING]
+_VECTOR_OF_ALL = "WITH " + ",".join(_OF_ALL) + _HITS
 
 
 @dataclass(frozen=True)

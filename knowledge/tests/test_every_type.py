@@ -36,7 +36,7 @@ Everybody has 28 days of vacation a year.
 A laptop is replaced after four years.
 """
 WIND = "What happens to the sails when the wind is above 25 metres a second?"
-TREES = "How many trees stand in the orchard of 75 trees?"
+TREES = "How many Gravenstein trees stand in the orchard by the brook?"
 MAIL = """\
 From: Ann <ann@acme.example>
 To: Everybody <all@acme.example>
