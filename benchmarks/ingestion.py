@@ -70,12 +70,13 @@ def new_installation():
 
 def print_speed(user, count: int) -> None:
     """Pipeline and embedder in turn, on the same passages; what is cached is warm for both."""
-    from knowledge.ingestion.embed import local_embedder
-    from knowledge.ingestion.pipeline import EMBEDDED_AT_ONCE, text_to_embed
+    from knowledge.embedding import embedder as chosen
+    from knowledge.embedding import text_to_embed
+    from knowledge.ingestion.pipeline import EMBEDDED_AT_ONCE
     from knowledge.ingestion.read import read_document
     from knowledge.ingestion.split import split
 
-    embedder = local_embedder()
+    embedder = chosen()
     pipeline_seconds = embedder_seconds = pipeline_cpu = embedder_cpu = 0.0
     chunks = pages = 0
     with tempfile.TemporaryDirectory() as directory:
@@ -83,7 +84,10 @@ def print_speed(user, count: int) -> None:
             files = list(samples(Path(directory), count, round_))
             readings = [read_document(path, filename=path.name) for path in files]
             texts = [
-                [text_to_embed(passage) for passage in split(reading, tokenizer=embedder.tokenizer)]
+                [
+                    text_to_embed(passage.heading, passage.content)
+                    for passage in split(reading, tokenizer=embedder.tokenizer)
+                ]
                 for reading in readings
             ]
             cpu_before = cpu_seconds()
@@ -223,10 +227,10 @@ def print_memory(path: Path) -> None:
     django.setup()
     import numpy as np
 
-    from knowledge.ingestion import embed
+    from knowledge.embedding import embedder as chosen
     from tenants.lookup import find_by_login
 
-    embedder: Any = embed.local_embedder()
+    embedder: Any = chosen()
     embedder.embed(["warm"])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     # The vectors of so many passages would take hours; their memory is that of any others.

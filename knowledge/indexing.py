@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import connection
 from psycopg import sql
 
-from knowledge.nearest import INDEX_PREFIX, index_name
+from knowledge.search.nearest import INDEX_PREFIX, index_name
 
 INDEXED_FROM = 10_000  # passages: comparing so many in turn takes as long as the index does
 KEPT_FROM = 0.5  # of that: one that shrinks and grows about the limit is not built again and again

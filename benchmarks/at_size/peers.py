@@ -13,7 +13,7 @@ from django.db import connection
 from pgvector import HalfVector
 
 from common.logins import APP, OWNER
-from knowledge import nearest
+from knowledge.search import nearest
 
 DEPTH = 10
 UPSERTED_AT_ONCE = 2_000

@@ -11,9 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.at_size import peers
-from knowledge import nearest
 from knowledge.models import Document
-from knowledge.search import SearchFilters, search
+from knowledge.search import SearchFilters, nearest, search
 from tenants.context import acting_for
 
 DEPTH = 10

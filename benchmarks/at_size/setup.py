@@ -12,7 +12,7 @@ from django.db import connection
 from benchmarks.at_size.vectors import Vectors, cranfield, questions
 from benchmarks.at_size.world import PROJECTS, Loader, Measured, index_words, sizes, timed
 from common.ids import uuid7
-from knowledge.ingestion.embed import local_embedder
+from knowledge.embedding import embedder as local_embedder
 from tenants.context import acting_for
 from tenants.models import Role
 from tenants.services import add_member, create_organization, create_project, create_user
@@ -68,8 +68,7 @@ def _load(options, loader: Loader) -> dict[int, Measured]:
         loaded.append(organization.pk)
     timed(f"{options.chunks:,} chunks and their vectors copied", began)
     began = time.perf_counter()
-    for organization_id in loaded:
-        index_words(connection, organization_id)
+    index_words(connection)
     timed("postings made", began)
     began = time.perf_counter()
     with connection.cursor() as cursor:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -154,22 +155,12 @@ class Loader:
         return (" ".join(self.words[i] for i in row) for row in picked)
 
 
-def index_words(connection: Any, organization_id: UUID) -> None:
-    """Make the postings of an organization, by the product's own statement."""
-    from knowledge import passages
-
-    # The product takes one document at a time.
-    statement = passages._INSERT_POSTINGS.replace(
-        "chunk.organization_id = %(organization)s AND chunk.document_id = %(document)s",
-        "chunk.organization_id = %(organization)s",
-    )
-    values = {
-        "configuration": passages.TEXT_SEARCH_CONFIGURATION,
-        "organization": organization_id,
-        "document": None,
-    }
+def index_words(connection: Any) -> None:
+    """Make the postings of all organizations, by the product's own statements for many."""
+    filling = import_module("knowledge.migrations.0009_fill_posting_blocks")
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        for statement in filling.FILL:
+            cursor.execute(statement)
 
 
 def timed(what: str, began: float) -> None:

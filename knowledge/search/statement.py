@@ -16,11 +16,10 @@ import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
-from knowledge import nearest
 from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
 from knowledge.models import Document, DocumentQuerySet
-from knowledge.search import fusion, lexical
+from knowledge.search import fusion, lexical, nearest
 from knowledge.search.snippets import Snippet, Span, cut_snippet, find_words
 from tenants.context import current_organization_id
 from tenants.grants import EVERYTHING

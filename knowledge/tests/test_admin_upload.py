@@ -64,7 +64,7 @@ def test_an_archive_is_unpacked_when_asked(acme):
     assert said[0] == "2 files uploaded."
     assert said[1].startswith("hr/b.png: ")
     assert stored(acme) == {"c.txt": {"path": "c.txt"}, "a.md": {"path": "hr/a.md"}}
-    answer, _ = upload({"all.zip": archive})
+    answer, _ = upload({"all.zip": packed({"hr/a.md": b"# One\n"})})
     assert "ZIP archive" in errors_of(answer)["file"][0]
 
 

@@ -17,8 +17,9 @@ from django.db import connection
 from common.logins import OWNER
 from common.tests.support import until
 from knowledge import indexing
+from knowledge.embedding import embedder
 from knowledge.models import ChunkEmbedding, Document
-from knowledge.nearest import index_name
+from knowledge.search.nearest import index_name
 from knowledge.tests.vectors import fill
 from tenants.context import acting_for
 from tenants.deletion import delete
@@ -28,7 +29,7 @@ from tenants.tests.sql import connect, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MODEL = "all-MiniLM-L6-v2-int8"
+MODEL = embedder().name
 
 
 @pytest.fixture(autouse=True)

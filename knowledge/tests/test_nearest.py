@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from knowledge import indexing, nearest
+from knowledge import indexing
 from knowledge.models import ChunkEmbedding, Document, DocumentChunk
-from knowledge.search import SearchFilters, search
+from knowledge.search import SearchFilters, nearest, search
 from knowledge.tests.vectors import fill
 from tenants.context import acting_for
 from tenants.deletion import delete
@@ -203,7 +203,7 @@ def test_what_the_index_does_not_give_is_found_exactly(owner, large, monkeypatch
 
 def test_more_can_be_asked_for_than_the_index_looks_at_first(owner, large, monkeypatch):
     _, filled = large
-    monkeypatch.setattr("knowledge.search.POOL", 500)
+    monkeypatch.setattr("knowledge.search.fusion.POOL", 500)
     vector = filled["most"].vectors[0]
     assert way(owner, vector, top_k=500) == ["index"]
     assert len(set(found(owner, vector, top_k=500))) == 500

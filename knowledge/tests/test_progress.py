@@ -66,13 +66,13 @@ def test_a_child_tells_its_parent_while_it_reads(monkeypatch):
 def test_it_is_seen_while_it_goes_on_and_gone_afterwards(acme, owner, hasty, monkeypatch):
     document = upload(TEXT, by=owner)
     seen = []
-    embed = type(pipeline.local_embedder()).embed
+    embed = type(pipeline.embedder()).embed
 
     def watched(self, texts):
         seen.append(DocumentSerializer(now(document)).data["progress"])
         return embed(self, texts)
 
-    monkeypatch.setattr(type(pipeline.local_embedder()), "embed", watched)
+    monkeypatch.setattr(type(pipeline.embedder()), "embed", watched)
     pipeline.ingest(acme.pk, document.pk, read=read.read_document)
     assert [got["chunks_embedded"] for got in seen] == [0, 32, 64]
     assert {got["chunks"] for got in seen} == {70}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.embedding import embedder
 from knowledge.ingestion import ole
 from knowledge.ingestion.confine import read_in_child
-from knowledge.ingestion.embed import local_embedder
 from knowledge.ingestion.read import detect_type, read_document
 from knowledge.ingestion.reading import UnreadableDocument
 from knowledge.ingestion.split import split
@@ -60,7 +60,7 @@ def refusal(path, function=read_document, filename="report.pdf"):
 def test_a_fact_stands_in_a_passage_with_its_page_and_heading(name, fact, page, heading):
     reading = read_in_child(SAMPLES / name, filename=name)
     assert reading.file_type == name.partition(".")[2]
-    passages = split(reading, tokenizer=local_embedder().tokenizer)
+    passages = split(reading, tokenizer=embedder().tokenizer)
     [found] = [passage for passage in passages if fact in passage.content]
     assert (found.page, found.heading) == (page, heading)
     assert reading.content[found.start : found.end] == found.content

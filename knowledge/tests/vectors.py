@@ -10,7 +10,7 @@ from pgvector import HalfVector
 
 from common.ids import uuid7
 from knowledge.baker_recipes import document as document_recipe
-from knowledge.ingestion.embed import local_embedder
+from knowledge.embedding import embedder
 from knowledge.models import DIMENSIONS, Document
 from tenants.context import acting_for
 from tenants.testing import as_owner
@@ -51,7 +51,7 @@ def fill(organization: Any, *, documents: int, each: int, seed: int = 1, **field
     n = documents * each
     spread = random.normal(size=(n, DIMENSIONS)) * 0.04
     halves = unit(topics[random.integers(0, TOPICS, n)] + spread).astype(np.float16)
-    model = local_embedder().name
+    model = embedder().name
     with acting_for(organization):
         made = Document.objects.bulk_create(
             document_recipe.prepare(

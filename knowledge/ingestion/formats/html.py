@@ -47,7 +47,8 @@ _MEANT = {
 
 # Lexbor compares each attribute with those before it: 100,000 of them took it a minute.
 _TOO_MANY_ATTRIBUTES = re.compile(
-    r"""(<[a-zA-Z][^\s/>"']*+)(?:[\s/]++[^\s/>"']++(?:"[^"]*+"|'[^']*+')?+){300}[^>]*+"""
+    r"""(<[a-zA-Z][^\s/>"']*+)(?:[\s/]++[^\s/>"']++(?:"[^"]*+"|'[^']*+')?+){300}"""
+    r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+"""
 )
 # Lexbor looks through all open elements at each tag: 100,000 nested ones took it 22 s.
 _MAX_DEPTH = 512

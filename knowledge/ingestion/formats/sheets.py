@@ -34,6 +34,11 @@ _CELLS = {
     "ods": (re.compile(r"content\.xml"), (b"<text:p",)),
 }
 _EXTENT = re.compile(rb"<(?:\w+:)?dimension\s+ref=[\"'][A-Z]+\d+:([A-Z]{1,3})(\d{1,7})[\"']")
+_MOST_ROWS = 1_048_576  # what Excel has
+_FAR_AWAY = (
+    "A sheet has a cell far away from all others. Delete the empty rows and columns at its end and"
+    " upload it again."
+)
 _WIDEST_AREA = 16_000_000  # places between a sheet's first and last cell; each takes 32 bytes
 _MIDNIGHT = datetime.time()
 
@@ -90,10 +95,7 @@ def _refuse_extent(column: bytes, rows: int) -> None:
     for letter in column:
         columns = 26 * columns + letter - ord("A") + 1
     if rows * columns > _WIDEST_AREA:
-        raise UnreadableDocument(
-            "A sheet has a cell far away from all others. Delete the empty rows and columns at its"
-            " end and upload it again."
-        )
+        raise UnreadableDocument(_FAR_AWAY)
 
 
 @contextmanager
@@ -126,6 +128,8 @@ def _read_sheet(sheet: "CalamineSheet", assembly: Assembly, limits: Limits, most
                 raise too_many_cells(limits)
             yield [as_text(value) for value in row]
 
+    if sheet.total_height > _MOST_ROWS:  # each is met, however empty, and no extent was declared
+        raise UnreadableDocument(_FAR_AWAY)
     if sheet.start is not None:
         assembly.heading(1, sheet.name)
         assembly.lines(table_lines(rows()))

@@ -132,7 +132,7 @@ def _():
     return b"---\n" + b"a: b\n" * 500_000
 
 
-@case("million-rows.csv", says="1,2,3")
+@case("million-rows.csv")
 def _():
     return b"name,number,price\n" + b"1,2,3\n" * 1_000_000
 
