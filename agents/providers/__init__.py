@@ -10,9 +10,10 @@ from django.conf import settings
 from agents.providers import anthropic, extractive, gemini, openai
 from agents.providers.access import BASE_URLS, Access, Kind
 from agents.providers.errors import ModelUnavailable, ProviderError
+from agents.providers.fallback import Candidate
 from agents.providers.protocol import Provider, Request
 
-__all__ = ["ModelUnavailable", "ProviderError", "provider_of"]
+__all__ = ["ModelUnavailable", "ProviderError", "candidates_for", "provider_of"]
 
 _SPEAKERS: dict[Kind, Callable[..., Any]] = {
     Kind.OPENAI: openai.answer,
@@ -82,6 +83,22 @@ def provider_of(model_name: str) -> Provider:
             f"{_usable()}",
         )
     return speaker(family.access(), model_name.removeprefix(family.cut))
+
+
+def candidates_for(settings_of_agent: Any) -> list[Candidate]:
+    """Return the agent's model and its fallback, as far as they can be used: one at least, or
+    ModelUnavailable is raised for the model."""
+    names = [settings_of_agent.model_name, settings_of_agent.fallback_model]
+    found, refusal = [], None
+    for name in filter(None, names):
+        try:
+            found.append(Candidate(name, provider_of(name)))
+        except ModelUnavailable as error:
+            refusal = refusal or error
+    if not found:
+        assert refusal
+        raise refusal
+    return found
 
 
 def is_name(model_name: str) -> bool:

@@ -7,7 +7,7 @@ headers stays here as well.
 
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -102,8 +102,19 @@ class Body(httpx2.AsyncByteStream):
     def __init__(self, response: httpcore2.Response, limits: Limits):
         self._response = response
         self._limits = limits
+        self._parts = self._read()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The same iterator each time: a library may read the rest of what another has begun."""
+        return self._parts
+
+    async def aclose(self) -> None:
+        try:
+            await self._parts.aclose()
+        finally:
+            await self._response.aclose()
+
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         total = line = 0
         failure: ProviderError | None = None
         try:
@@ -119,9 +130,6 @@ class Body(httpx2.AsyncByteStream):
             failure = Broken("connection lost")
         if failure:
             raise failure
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
 
 
 def _line_length(before: int, part: bytes) -> int:

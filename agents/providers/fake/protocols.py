@@ -95,7 +95,9 @@ class OpenAI(Protocol):
 
     def error(self, status: int) -> dict[str, Any]:
         codes = {401: "invalid_api_key", 404: "model_not_found", 400: "context_length_exceeded"}
-        return {"error": {"message": f"Said with {status}.", "code": codes.get(status)}}
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        text = f"Said with {status}."
+        return {"error": {"message": text, "type": kind, "code": codes.get(status)}}
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
         return _event(self._data([{"index": 0, "delta": delta, "finish_reason": finish_reason}]))
