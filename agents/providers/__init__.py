@@ -1,25 +1,24 @@
 """Which provider a `model_name` means, and whether it can be used here."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 
-from agents.providers import anthropic, extractive, gemini, openai
+from agents.providers import extractive
 from agents.providers.access import BASE_URLS, Access, Kind
 from agents.providers.errors import ModelUnavailable, ProviderError
 from agents.providers.fallback import Candidate
-from agents.providers.protocol import Provider, Request
+from agents.providers.own import own_access
+from agents.providers.protocol import AnswerEvent, Provider, Request
 
 __all__ = ["ModelUnavailable", "ProviderError", "candidates_for", "provider_of"]
 
-_SPEAKERS: dict[Kind, Callable[..., Any]] = {
-    Kind.OPENAI: openai.answer,
-    Kind.ANTHROPIC: anthropic.answer,
-    Kind.GEMINI: gemini.answer,
-}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*(/[A-Za-z0-9][A-Za-z0-9._:@+-]*)*")
 
 
@@ -70,12 +69,18 @@ FAMILIES = {
 
 
 def provider_of(model_name: str) -> Provider:
-    """Return the provider of a model, or raise ModelUnavailable with what to do about it."""
+    """Return the provider of a model, or raise ModelUnavailable with what to do about it.
+
+    The organization's own come first. Ask inside `acting_for`.
+    """
     family = family_of(model_name)
+    if family and family.provider:
+        return family.provider
+    own = own_access(model_name, family and family.kind) if is_name(model_name) else None
+    if own:
+        return speaker(own, model_name.removeprefix(family.cut if family else ""))
     if family is None or not is_name(model_name):
         raise ModelUnavailable("", f"No provider is known for the model {model_name}. {_usable()}")
-    if family.provider:
-        return family.provider
     if not family.is_usable():
         raise ModelUnavailable(
             family.setting,
@@ -113,8 +118,13 @@ def family_of(model_name: str) -> Family | None:
 def speaker(access: Access, name: str) -> Provider:
     """Return the provider that calls a model by the name that it has there."""
 
-    def answer(request: Request) -> Any:
-        return _SPEAKERS[access.kind](replace(request, model_name=name), access=access)
+    async def answer(request: Request) -> AsyncGenerator[AnswerEvent, None]:
+        # A provider's library takes a second to import, in each process that needs it.
+        protocol: Any = await asyncio.to_thread(import_module, f"{__name__}.{access.kind}")
+        called = replace(request, model_name=name)
+        async with aclosing(protocol.answer(called, access=access)) as events:
+            async for event in events:
+                yield event
 
     return answer
 

@@ -1,21 +1,12 @@
 """Which addresses a provider may have. An organization's own must not lead into our network.
 
-The address is looked at when a connection is made to it, not when the URL is stored: what a name
-resolves to can change in between.
+What a name resolves to can change: it is looked at with each connection (agents.providers.guarded).
 """
 
-import asyncio
 import ipaddress
-import socket
-from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpcore2
 from django.conf import settings
-from httpcore2._backends.auto import AutoBackend
-
-from agents.providers.errors import AddressRefused, Unreachable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -42,7 +33,7 @@ def check_base_url(url: str) -> None:
         raise BaseURLRefused("Write the URL without a user, a query and a fragment.")
     if parts.scheme == "http" and not settings.MODEL_ORGANIZATION_NETWORKS:
         raise BaseURLRefused("The URL must begin with https://.")
-    address = _parsed(host)
+    address = parsed(host)
     if address and not is_allowed(address, is_plain=parts.scheme == "http"):
         raise BaseURLRefused("This address is not allowed for a provider.")
 
@@ -58,51 +49,7 @@ def is_allowed(address: Address, *, is_plain: bool) -> bool:
     return not is_plain and address.is_global and not address.is_multicast
 
 
-class GuardedBackend(AutoBackend):
-    """Connects to allowed addresses only, and to the very address that was looked at."""
-
-    def __init__(self, *, is_plain: bool):
-        self.is_plain = is_plain
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> Any:
-        async with asyncio.timeout(timeout):
-            found = await _resolve(host, port)
-        allowed = [a for a in found if is_allowed(a, is_plain=self.is_plain)]
-        if not allowed:
-            raise AddressRefused("address not allowed")
-        for address in allowed[:-1]:
-            try:
-                return await super().connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                continue
-        return await super().connect_tcp(
-            str(allowed[-1]), port, timeout, local_address, socket_options
-        )
-
-    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> Any:
-        raise AddressRefused("no address")
-
-
-async def _resolve(host: str, port: int) -> list[Address]:
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Unreachable("name not found") from None
-    addresses = [_parsed(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
-    return list(dict.fromkeys(address for address in addresses if address))
-
-
-def _parsed(host: str) -> Address | None:
+def parsed(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:

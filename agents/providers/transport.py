@@ -18,8 +18,8 @@ import httpcore2
 import httpx2
 
 from agents.providers.access import Access, Kind
-from agents.providers.addresses import GuardedBackend
 from agents.providers.errors import Broken, ProviderError, TooMuch, Unreachable, of_status
+from agents.providers.guarded import GuardedBackend
 from agents.providers.limits import Limits, current_limits
 
 # What the libraries are given in place of the key.
@@ -38,7 +38,7 @@ class Transport(httpx2.AsyncBaseTransport):
     """Speaks to one provider. What goes wrong is a ProviderError."""
 
     def __init__(self, access: Access):
-        self._key = _key_header(access)
+        self._key = [_key_header(access)] if access.api_key else []
         is_plain = access.base_url.startswith("http:")
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_ssl_context(),
@@ -93,7 +93,7 @@ class Transport(httpx2.AsyncBaseTransport):
         kept = [
             (name, value) for name, value in request.headers.raw if name.lower() in _KEPT_HEADERS
         ]
-        return [*kept, (b"accept-encoding", b"identity"), (b"user-agent", b"Chancery"), self._key]
+        return [*kept, (b"accept-encoding", b"identity"), (b"user-agent", b"Chancery"), *self._key]
 
 
 class Body(httpx2.AsyncByteStream):

@@ -342,6 +342,7 @@ SPECTACULAR_SETTINGS = {
         "AgentType": "agents.models.agent.AgentType",
         "MessageRole": "agents.models.Message.Role",
         "MessageStatus": "agents.models.Message.Status",
+        "ProviderKind": "agents.models.provider.ProviderKind",
         "ProcessingStatus": "knowledge.models.Document.Status",
         "GrantAction": "tenants.grants.ACTIONS",
     },

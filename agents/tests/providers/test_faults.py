@@ -17,7 +17,7 @@ from agents.providers.fake.testing import fake_server
 from agents.providers.protocol import Malformed
 from agents.tests.providers.asking import KEY, PROTOCOLS, ask, asked
 
-TEXT = "Twelve days, as the handbook says – for everybody."
+TEXT = "Twelve days, as the handbook says, for everybody."
 BEGINNING = "Twelve days, as the hand"  # the first half, in pieces of four
 ENDS_IN_SECONDS = 4.0  # the machine may be busy; the time-outs are a tenth of it
 
