@@ -23,6 +23,7 @@ class Received:
     headers: dict[str, str]
     body: dict[str, Any]
     key: str
+    port: int  # of the client: the same for all requests of a connection
 
     def as_log(self) -> dict[str, Any]:
         """For the log: of a key, which may be a real one by mistake, the end alone."""
@@ -39,6 +40,7 @@ class Connection:
         self.protocol = protocol
         self.model = "fake"
         self._writer = writer
+        self.port = writer.get_extra_info("peername")[1]
 
     async def head(
         self, status: int = 200, content_type: str = "text/event-stream", **more: str
@@ -111,7 +113,7 @@ async def _converse(
     key: str,
 ) -> None:
     while not connection.is_closing():
-        received = await _read(reader, name)
+        received = await _read(reader, name, connection.port)
         if received is None:
             return
         log(received)
@@ -122,7 +124,7 @@ async def _converse(
         await fault(connection, answer)
 
 
-async def _read(reader: asyncio.StreamReader, name: str) -> Received | None:
+async def _read(reader: asyncio.StreamReader, name: str, port: int) -> Received | None:
     """Return the next request; None when there is no other."""
     line = await reader.readline()
     if not line:
@@ -137,4 +139,4 @@ async def _read(reader: asyncio.StreamReader, name: str) -> Received | None:
         body = json.loads(text or "{}")
     except ValueError:
         body = {}
-    return Received(path, headers, body, headers.get(_KEYS[name], ""))
+    return Received(path, headers, body, headers.get(_KEYS[name], ""), port)
