@@ -312,9 +312,7 @@ def test_each_family_names_its_setting(acting, member, settings, model_name, set
     assert refusal.value.setting == setting
 
 
-def test_a_key_makes_the_models_of_its_family_usable_and_is_named_nowhere(
-    acting, member, settings
-):
+def test_a_key_makes_the_models_of_its_family_usable_and_is_named_nowhere(acting, member, settings):
     settings.GEMINI_API_KEY, settings.OPENAI_API_KEY = "secret-of-the-test", ""
     conversation = make_conversation(member, model_name="gemini-2.5-pro")
     assert post_message(conversation=conversation, content="Hello", by=member)

@@ -17,7 +17,7 @@ PRIVATE = [
     "192.168.1.1",
     "169.254.169.254",
     "100.64.0.1",
-    "0.0.0.0",  # noqa: S104 (it is refused)
+    "0.0.0.0",
     "224.0.0.1",
     "[::1]",
     "[fe80::1]",
@@ -81,9 +81,7 @@ def test_a_connection_into_our_own_network_is_not_made(impatient, protocol):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_where_the_platform_allows_it_the_connection_is_made(
-    impatient, loopback_allowed, protocol
-):
+def test_where_the_platform_allows_it_the_connection_is_made(impatient, loopback_allowed, protocol):
     with fake_server(protocol) as server:
         access = access_to(protocol, server.url, is_guarded=True)
         assert ask(protocol, "", access=access).reason == "stop"
