@@ -9,7 +9,7 @@ from config.tests.escalation.judging import Rule
 
 _AGENT = (
     "name; slug; description; agent_type; model_name; is_active; system_prompt; temperature;"
-    "max_tokens; tools; metadata; project:own; project:joined"
+    "fallback_model; max_tokens; tools; metadata; project:own; project:joined"
 )
 _PERSON = "email; username; full_name"
 _EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
@@ -139,6 +139,16 @@ ALLOWED_OVER_API = [
         "own shared joined unjoined",
         "does>+AgentVersion; note>+AgentVersion.note",
     ),
+    # Model providers: a key goes nowhere with its provider
+    Rule(
+        "owner",
+        "POST providers/",
+        "",
+        "does>+ModelProvider; name; kind; base_url; models; is_active; api_key",
+    ),
+    Rule("owner", "PATCH providers/{pk}/", "own", "name; models; is_active; api_key"),
+    Rule("owner", "DELETE providers/{pk}/", "own", "does>~ModelProvider"),
+    Rule("owner", "POST providers/{pk}/restore/", "deleted", "does>~ModelProvider"),
     # Documents
     Rule(
         "owner manager member",
