@@ -87,7 +87,7 @@ class ProviderSerializer(serializers.ModelSerializer):
     )
     has_key = serializers.BooleanField(read_only=True)
     key_end = serializers.CharField(read_only=True, help_text="The last characters of a long key.")
-    models = OfferedModelSerializer(many=True, required=False, max_length=MAX_MODELS)
+    models = OfferedModelSerializer(many=True, required=False)
     is_active = FlagField(default=True)
 
     class Meta:
@@ -118,6 +118,8 @@ class ProviderSerializer(serializers.ModelSerializer):
         return value
 
     def validate_models(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(value) > MAX_MODELS:
+            raise serializers.ValidationError(f"List at most {MAX_MODELS} models.")
         names = [model["name"] for model in value]
         if len(set(names)) < len(names):
             raise serializers.ValidationError("A model is listed twice.")

@@ -76,9 +76,13 @@ def provider_of(model_name: str) -> Provider:
     family = family_of(model_name)
     if family and family.provider:
         return family.provider
-    own = own_access(model_name, family and family.kind) if is_name(model_name) else None
-    if own:
-        return speaker(own, model_name.removeprefix(family.cut if family else ""))
+    if is_name(model_name):
+        # Ollama's models are nobody else's of its kind.
+        kind = family.kind if family and family.base_url else None
+        own, is_listed = own_access(model_name, kind)
+        if own:
+            cut = family.cut if family and not is_listed else ""
+            return speaker(own, model_name.removeprefix(cut))
     if family is None or not is_name(model_name):
         raise ModelUnavailable("", f"No provider is known for the model {model_name}. {_usable()}")
     if not family.is_usable():

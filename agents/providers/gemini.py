@@ -64,7 +64,7 @@ def _unused(request: httpx2.Request) -> httpx2.Response:
 async def _open(client: genai.Client, *, request: Request) -> Any:
     return await client.aio.models.generate_content_stream(
         model=request.model_name,
-        contents=_contents(request),  # type: ignore[arg-type]
+        contents=_contents(request),
         config=_config(request),
     )
 

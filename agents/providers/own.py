@@ -11,19 +11,19 @@ from agents.providers.keys import KeyUnreadable
 from tenants.context import current_organization_id
 
 
-def own_access(model_name: str, kind: Kind | None) -> Access | None:
-    """Return the access of the provider that lists the model; else of one of the model's kind that
-    lists none. None where there is neither."""
+def own_access(model_name: str, kind: Kind | None) -> tuple[Access | None, bool]:
+    """Return the access of the provider that lists the model, and True; else of one of the model's
+    kind that lists none, and False. None where there is neither."""
     if current_organization_id() is None:
-        return None
+        return None, False
     # Not imported: the model itself needs this package.
     rows: Any = apps.get_model("agents", "ModelProvider")._default_manager
     active = list(rows.filter(is_active=True).order_by("id"))
     listing = [provider for provider in active if provider.serves(model_name)]
     of_kind = [provider for provider in active if provider.kind == kind and not provider.models]
     for provider in [*listing, *of_kind][:1]:
-        return _access(provider, model_name)
-    return None
+        return _access(provider, model_name), bool(listing)
+    return None, False
 
 
 def _access(provider: Any, model_name: str) -> Access:

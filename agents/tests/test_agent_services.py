@@ -329,7 +329,7 @@ def test_a_fallback_that_can_be_used_is_enough(acting, member, settings):
     assert post_message(conversation=conversation, content="Hello", by=member)
 
 
-@pytest.mark.parametrize("name", ["gemini-/../files", "gpt-5?key=1", "claude-\n", "gpt- 5", "gpt-"])
+@pytest.mark.parametrize("name", ["gemini-/../files", "gpt-5?key=1", "claude-\n", "gpt- 5"])
 def test_a_name_that_is_none_is_not_sent_to_a_provider(settings, name):
     settings.GEMINI_API_KEY = settings.OPENAI_API_KEY = settings.ANTHROPIC_API_KEY = "a-key"
     with pytest.raises(ModelUnavailable):

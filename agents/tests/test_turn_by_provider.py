@@ -163,6 +163,17 @@ def test_a_model_of_any_name_is_found_where_it_is_listed(member, acme):
 
 
 @pytest.mark.usefixtures("loopback_allowed")
+@pytest.mark.parametrize(
+    ("models", "sent"), [([{"name": "openai/gpt-5"}], "openai/gpt-5"), ([], "gpt-5")]
+)
+def test_what_is_listed_is_called_as_it_is_listed(member, acme, models, sent):
+    with fake_server("openai", SAID) as own:
+        own_provider(acme, own.url, models=models)
+        assert answer(ask(member, QUESTION, model_name="openai/gpt-5")).status == "completed"
+        assert own.received[0].body["model"] == sent
+
+
+@pytest.mark.usefixtures("loopback_allowed")
 def test_a_provider_without_a_list_serves_the_models_of_its_kind(member, acme):
     with fake_server("openai", SAID) as own:
         own_provider(acme, own.url)

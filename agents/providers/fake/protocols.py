@@ -123,7 +123,7 @@ class Anthropic(Protocol):
 
     def opening(self, answer: Answer, model: str) -> Iterator[bytes]:
         usage = answer.usage or {"input": 0, "cached": 0}
-        message = {
+        message: dict[str, Any] = {
             "id": "msg_1",
             "type": "message",
             "role": "assistant",

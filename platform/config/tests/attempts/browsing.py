@@ -72,6 +72,9 @@ class Browser:
         if name == "password1":
             yield "", PASSWORDS[1]
             return
+        if name == "api_key":
+            yield "", "changed"
+            return
         if name == "file":
             yield "", SimpleUploadedFile("changed.md", b"# Changed\n\nSomething else.\n")
             return

@@ -11,6 +11,7 @@ _AGENT = (
     "name; slug; description; agent_type; model_name; is_active; system_prompt; temperature;"
     "fallback_model; max_tokens; tools; metadata; project:own; project:joined"
 )
+_KEY = "ModelProvider.key_end ModelProvider.sealed_key"
 _PERSON = "email; username; full_name"
 _EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
 
@@ -144,9 +145,15 @@ ALLOWED_OVER_API = [
         "owner",
         "POST providers/",
         "",
-        "does>+ModelProvider; name; kind; base_url; models; is_active; api_key",
+        "does>+ModelProvider; name; kind; base_url; models; is_active;"
+        "api_key>+ModelProvider.sealed_key; together>+ModelProvider.sealed_key",
     ),
-    Rule("owner", "PATCH providers/{pk}/", "own", "name; models; is_active; api_key"),
+    Rule(
+        "owner",
+        "PATCH providers/{pk}/",
+        "own",
+        f"name; kind; base_url; models; is_active; api_key>{_KEY}; together>{_KEY}",
+    ),
     Rule("owner", "DELETE providers/{pk}/", "own", "does>~ModelProvider"),
     Rule("owner", "POST providers/{pk}/restore/", "deleted", "does>~ModelProvider"),
     # Documents
