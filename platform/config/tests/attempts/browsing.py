@@ -150,6 +150,6 @@ def _written(value: Any) -> Any:
         return "on"
     if value is None:
         return ""
-    if isinstance(value, dict) or (isinstance(value, list) and value == ["changed"]):
+    if isinstance(value, dict) or value in (["changed"], [{"name": "changed"}]):
         return json.dumps(value)
     return value

@@ -19,6 +19,7 @@ _AGENT = (
     "name; slug; description; agent_type; model_name; is_active; system_prompt; temperature;"
     "fallback_model; max_tokens; tools; metadata; project:own; project:joined"
 )
+_KEY = "ModelProvider.key_end ModelProvider.sealed_key"
 _DETAILS = "name; description; email; phone; website"
 _CHOSEN = "is_searchable; is_restricted; metadata; together>+DocumentUserGrant"
 _FILE = "file>+Document.file_size +Document.filename +Document.sha256"
@@ -185,7 +186,8 @@ ALLOWED_IN_ADMIN = [
         "owner staff",
         "add ModelProvider",
         "",
-        "does>+ModelProvider; name; kind; base_url; models; is_active; api_key",
+        "does>+ModelProvider; name; kind; base_url; models; is_active;"
+        "api_key>+ModelProvider.sealed_key; together>+ModelProvider.sealed_key",
     ),
     Rule(
         "staff",
@@ -193,7 +195,12 @@ ALLOWED_IN_ADMIN = [
         "",
         "organization:other>+ModelProvider +globex:ModelProvider",
     ),
-    Rule("owner staff", "change ModelProvider", "own", "name; models; is_active; api_key"),
+    Rule(
+        "owner staff",
+        "change ModelProvider",
+        "own",
+        f"name; kind; base_url; models; is_active; api_key>{_KEY}; together>{_KEY}",
+    ),
     Rule("owner staff", "delete ModelProvider", "own", "does>~ModelProvider"),
     Rule("owner staff", "delete_selected ModelProvider", "own", "does>~ModelProvider"),
     Rule("owner staff", "restore ModelProvider", "deleted", "does>~ModelProvider"),
