@@ -3,9 +3,10 @@
 from typing import Any
 
 from agents.models import Message
+from agents.providers.errors import EXPLANATIONS as OF_PROVIDERS
 
 # What `finish_reason` means to whoever asked, where the turn did not end well.
-EXPLANATIONS = {
+EXPLANATIONS = OF_PROVIDERS | {
     "error": "Something went wrong while this was being answered. Ask again; the cause is logged.",
     "interrupted": "The answer was interrupted before its end. Ask again.",
     "model_unavailable": "This agent's model is not available in this installation.",

@@ -7,7 +7,7 @@ from django.db import IntegrityError, router, transaction
 
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
 from agents.models.agent import AgentSettings
-from agents.providers import ModelUnavailable, provider_of
+from agents.providers import ModelUnavailable, candidates_for
 from agents.runtime import events
 from agents.tasks import queue_turn
 from tenants import counters, deletion
@@ -163,7 +163,7 @@ def _runnable_version(conversation: Conversation, by: User) -> AgentVersion:
     version = agent and agent.current_version()
     if version is None:
         raise AgentNotPublished("This conversation's agent is not active and published.")
-    provider_of(version.model_name)
+    candidates_for(version)
     return version
 
 

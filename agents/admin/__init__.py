@@ -2,5 +2,6 @@
 
 from agents.admin.agent import AgentConfigAdmin, AgentVersionAdmin
 from agents.admin.conversation import ConversationAdmin
+from agents.admin.provider import ModelProviderAdmin
 
-__all__ = ["AgentConfigAdmin", "AgentVersionAdmin", "ConversationAdmin"]
+__all__ = ["AgentConfigAdmin", "AgentVersionAdmin", "ConversationAdmin", "ModelProviderAdmin"]

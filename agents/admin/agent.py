@@ -12,7 +12,14 @@ from tenants.admin.grants import GrantableAdmin
 from tenants.grants import CHANGE, is_granted_somewhere
 from tenants.permissions import Permissions
 
-SETTINGS = ["agent_type", "system_prompt", "model_name", "temperature", "max_tokens"]
+SETTINGS = [
+    "agent_type",
+    "system_prompt",
+    "model_name",
+    "fallback_model",
+    "temperature",
+    "max_tokens",
+]
 STRUCTURES = ["tools", "metadata"]
 
 

@@ -25,7 +25,14 @@ _PUBLIC_FIELDS = [
     "created_at",
     "updated_at",
 ]
-_SETTINGS_FIELDS = ["system_prompt", "temperature", "max_tokens", "tools", "metadata"]
+_SETTINGS_FIELDS = [
+    "fallback_model",
+    "system_prompt",
+    "temperature",
+    "max_tokens",
+    "tools",
+    "metadata",
+]
 
 
 class PublicAgentSerializer(serializers.ModelSerializer):

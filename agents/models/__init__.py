@@ -1,5 +1,6 @@
 from agents.models.agent import AgentConfig, AgentRoleGrant, AgentUserGrant, AgentVersion
 from agents.models.conversation import Conversation, Message, TurnEvent
+from agents.models.provider import ModelProvider
 
 __all__ = [
     "AgentConfig",
@@ -8,5 +9,6 @@ __all__ = [
     "AgentVersion",
     "Conversation",
     "Message",
+    "ModelProvider",
     "TurnEvent",
 ]

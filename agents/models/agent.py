@@ -45,6 +45,8 @@ class AgentSettings(models.Model):
     agent_type = models.CharField(max_length=100, choices=AgentType)
     system_prompt = models.TextField()
     model_name = models.CharField(max_length=100, default=DEFAULT_MODEL)
+    # Asked where the model fails before the first piece of its answer.
+    fallback_model = models.CharField(max_length=100, blank=True, default="", db_default="")
     temperature = models.FloatField(
         default=0.7, validators=[MinValueValidator(0), MaxValueValidator(2)]
     )
@@ -146,6 +148,7 @@ class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
                     "agent_type",
                     "system_prompt",
                     "model_name",
+                    "fallback_model",
                     "temperature",
                     "max_tokens",
                     "tools",
@@ -215,6 +218,7 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
                     "published_by_id",
                     "agent_type",
                     "model_name",
+                    "fallback_model",
                 ),
                 title="number",
             ),

@@ -12,6 +12,7 @@ from agents.providers.protocol import (
     AnswerEvent,
     CitationFound,
     Finished,
+    FinishReason,
     Request,
     TextDelta,
     Usage,
@@ -32,4 +33,4 @@ async def answer(request: Request) -> AsyncGenerator[AnswerEvent, None]:
         yield CitationFound(citation.number, citation.passage, citation.quote)
     yield TextDelta(text)
     yield Usage(input_tokens=0, output_tokens=0)
-    yield Finished("stop" if citations else "no_answer")
+    yield Finished(FinishReason.STOP if citations else FinishReason.NO_ANSWER)

@@ -1,9 +1,71 @@
 """What the runtime asks of a model, and what a model answers. No library's type passes here."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
 from knowledge.search import Hit
+
+
+class FinishReason(StrEnum):
+    """Why an answer ends, whatever a provider calls it."""
+
+    STOP = "stop"
+    LENGTH = "length"  # max_tokens, or the model's window
+    TOOL_CALLS = "tool_calls"  # the model waits for their results
+    CONTENT_FILTER = "content_filter"  # the provider or the model refuses to say more
+    NO_ANSWER = "no_answer"  # nothing in the passages answers
+    ERROR = "error"  # the provider says that it failed
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """Arguments that are no JSON object, as far as they are worth showing to the model again."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """What the model wants done. `opaque` goes back to the same provider with the call, unread."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any] | Malformed
+    opaque: str = ""
+
+
+@dataclass(frozen=True)
+class UserMessage:
+    text: str
+
+
+@dataclass(frozen=True)
+class AssistantMessage:
+    text: str
+    tool_calls: Sequence[ToolCall] = ()
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What came of a call, or with `is_error` why nothing did. It follows the message with it."""
+
+    call: ToolCall
+    content: str
+    is_error: bool = False
+
+
+ChatMessage = UserMessage | AssistantMessage | ToolResult
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a model may call. `parameters` is the JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -11,16 +73,19 @@ class Request:
     """One question with all that may be used to answer it.
 
     `passages` are the best of what the asking user may read, best first. `organization` is the name
-    of the asker's own.
+    of the asker's own. `messages` is what a language model is told after the system prompt, oldest
+    first; the passages are in it as text (agents.runtime.prompt).
     """
 
     question: str
     passages: Sequence[Hit]
     model_name: str
     system_prompt: str
-    temperature: float
+    temperature: float  # 0 to 2; left out for models that take none
     max_tokens: int
     organization: str = ""
+    messages: Sequence[ChatMessage] = ()
+    tools: Sequence[Tool] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -42,21 +107,23 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that a model call took."""
+    """Tokens that a model call took. `cached_tokens` are those of `input_tokens` that the provider
+    had read before."""
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Why the answer ends here: `stop`, `length`, `no_answer`… (at most 50 characters)."""
-
-    reason: str
+    reason: FinishReason
 
 
-AnswerEvent = CitationFound | TextDelta | Usage | Finished
+AnswerEvent = CitationFound | TextDelta | ToolCall | Usage | Finished
 
 # A provider: an asynchronous generator that answers one request, citations before the text that
-# refers to them. It holds no transaction, and is closed early when nobody wants the rest.
+# refers to them, the usage (where it is known) and Finished last. It raises a ProviderError
+# (agents.providers.errors), after the usage as far as it is known. It holds no transaction, and is
+# closed early when nobody wants the rest.
 Provider = Callable[[Request], AsyncGenerator[AnswerEvent, None]]

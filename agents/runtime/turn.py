@@ -6,6 +6,7 @@ once: completed, failed, or interrupted when the worker is told to stop in the m
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,8 @@ import numpy as np
 
 from agents import providers
 from agents.models import Message
+from agents.providers.errors import ModelUnavailable, ProviderError
+from agents.providers.fallback import Candidate, first_of
 from agents.providers.protocol import (
     AnswerEvent,
     CitationFound,
@@ -28,6 +31,7 @@ from agents.runtime import events
 from agents.runtime.batches import in_batches
 from agents.runtime.blocks import in_block
 from agents.runtime.events import Event, Kind, TurnEnded
+from agents.runtime.prompt import prompted
 from knowledge.search import Hit, embed_query, search
 from tenants.models import Project, User
 
@@ -53,6 +57,7 @@ class Turn:
     user_id: UUID
     project_id: UUID
     request: Request
+    candidates: Sequence[Candidate]
 
 
 async def run(organization_id: UUID, reply_id: UUID) -> None:
@@ -82,8 +87,11 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
         raise
     except NotPermitted:
         reason = "not_permitted"
-    except providers.ModelUnavailable:
+    except ModelUnavailable:
         reason = "model_unavailable"
+    except ProviderError as error:
+        reason = error.reason
+        logger.warning("The model of the reply %s failed: %s.", reply_id, error)
     except TimeoutError:
         reason = "timeout"
     except asyncio.CancelledError:  # the worker is told to stop
@@ -123,6 +131,7 @@ def _load(reply_id: UUID) -> Turn:
             max_tokens=version.max_tokens,
             organization=reply.organization.name,
         ),
+        candidates=providers.candidates_for(version),
     )
 
 
@@ -135,10 +144,9 @@ def _asking_user(user_id: UUID) -> User:
 
 async def _answer(turn: Turn) -> tuple[str, list[Event]]:
     """Let the model answer; return why it finished, and the events that are not kept yet."""
-    provider = providers.provider_of(turn.request.model_name)
     vector = await asyncio.to_thread(embed_query, turn.request.question)
     passages = await in_block(turn.organization_id, _search, turn, vector, read_only=True)
-    answer = provider(replace(turn.request, passages=passages))
+    answer = first_of(turn.candidates, prompted(replace(turn.request, passages=passages)))
     reason, last = "stop", 1  # the sequence of the event that claimed the reply
     async with aclosing(in_batches(answer, every=WRITE_EVERY_SECONDS)) as batches:
         async for answers, is_last in batches:

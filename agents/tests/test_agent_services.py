@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from agents.models import AgentVersion, Conversation, Message
+from agents.providers import provider_of
 from agents.services import (
     AgentNotPublished,
     IdempotencyConflict,
@@ -311,13 +312,29 @@ def test_each_family_names_its_setting(acting, member, settings, model_name, set
     assert refusal.value.setting == setting
 
 
-def test_a_key_alone_does_not_make_a_model_usable(acting, member, settings):
-    settings.GEMINI_API_KEY = "secret-of-the-test"
+def test_a_key_makes_the_models_of_its_family_usable_and_is_named_nowhere(acting, member, settings):
+    settings.GEMINI_API_KEY, settings.OPENAI_API_KEY = "secret-of-the-test", ""
     conversation = make_conversation(member, model_name="gemini-2.5-pro")
+    assert post_message(conversation=conversation, content="Hello", by=member)
     with pytest.raises(ModelUnavailable) as refusal:
-        post_message(conversation=conversation, content="Hello", by=member)
-    assert refusal.value.setting == ""
+        ask(member, model_name="gpt-5")
+    assert "gemini" in refusal.value.detail
     assert "secret-of-the-test" not in refusal.value.detail
+
+
+def test_a_fallback_that_can_be_used_is_enough(acting, member, settings):
+    settings.GEMINI_API_KEY = ""
+    fields = {"model_name": "gemini-2.5-pro", "fallback_model": "extractive"}
+    conversation = make_conversation(member, **fields)
+    assert post_message(conversation=conversation, content="Hello", by=member)
+
+
+@pytest.mark.parametrize("name", ["gemini-/../files", "gpt-5?key=1", "claude-\n", "gpt- 5"])
+def test_a_name_that_is_none_is_not_sent_to_a_provider(settings, name):
+    settings.GEMINI_API_KEY = settings.OPENAI_API_KEY = settings.ANTHROPIC_API_KEY = "a-key"
+    with pytest.raises(ModelUnavailable):
+        provider_of(name)
+    assert provider_of("gpt-5")
 
 
 def test_an_agent_that_is_not_published_any_more(acting, member):

@@ -3,7 +3,14 @@
 import pytest
 from django.db import models
 
-from agents.models import AgentConfig, AgentVersion, Conversation, Message, TurnEvent
+from agents.models import (
+    AgentConfig,
+    AgentVersion,
+    Conversation,
+    Message,
+    ModelProvider,
+    TurnEvent,
+)
 from tenants.context import acting_for
 from tenants.deletion import delete
 from tenants.tests.declarations import breaks, declared, described, reverse_names
@@ -13,6 +20,7 @@ SETTINGS = {
     "agent_type": "CharField(100)",
     "system_prompt": "TextField",
     "model_name": "CharField(100) = 'gemini-2.5-pro'",
+    "fallback_model": "CharField(100) blank = ''",
     "temperature": "FloatField = 0.7",
     "max_tokens": "PositiveIntegerField = 4096",
     "tools": "JSONField blank = []",
@@ -51,6 +59,14 @@ DESIGN = {
         "finish_reason": "CharField(50) blank",
         "agent_version": "agents.AgentVersion null blank",
     },
+    ModelProvider: {
+        "organization": "tenants.Organization",
+        "name": "CharField(100)",
+        "kind": "CharField(20)",
+        "base_url": "CharField(255) blank",
+        "models": "JSONField blank = []",
+        "is_active": "BooleanField = True",
+    },
     TurnEvent: {"organization": "tenants.Organization", "message": "agents.Message"},
 }
 REVERSE_NAMES = {
@@ -75,6 +91,9 @@ CHECKS = [
     *((f"agents_agentversion_{name}", AgentVersion, *values) for name, *values in IN_RANGE),
     ("agents_conversation_deletion", Conversation, {"is_deleted": True}, {"is_deleted": False}),
     ("agents_message_deletion", Message, {"is_deleted": True}, {"is_deleted": False}),
+    ("agents_modelprovider_deletion", ModelProvider, {"is_deleted": True}, {"is_deleted": False}),
+    ("agents_modelprovider_kind", ModelProvider, {"kind": "oracle"}, {"kind": "gemini"}),
+    ("agents_modelprovider_models", ModelProvider, {"models": {}}, {"models": []}),
     ("agents_message_role", Message, {"role": "robot"}, {"role": "tool"}),
     ("agents_message_status", Message, {"status": "lost"}, {"status": "interrupted"}),
 ]
@@ -83,9 +102,14 @@ UNIQUES = {
     "agents_agentconfig_slug": (AgentConfig, ["slug"], {"slug": "other"}),
     "agents_agentversion_number": (AgentVersion, ["number"], {"number": 2}),
     "agents_message_idempotency_key": (Message, ["idempotency_key"], {"idempotency_key": ""}),
+    "agents_modelprovider_name": (ModelProvider, ["name"], {"name": "Other"}),
     "agents_message_one_turn_at_a_time": (Message, ["status"], {"status": "completed"}),
 }
-AMONG_THE_LIVING = {"agents_agentconfig_slug", "agents_message_one_turn_at_a_time"}
+AMONG_THE_LIVING = {
+    "agents_agentconfig_slug",
+    "agents_message_one_turn_at_a_time",
+    "agents_modelprovider_name",
+}
 
 
 def label(value):

@@ -10,6 +10,7 @@ from rest_framework_nested.routers import NestedSimpleRouter
 
 from agents.api.views.agents import AgentGrantViewSet, AgentViewSet, VersionViewSet
 from agents.api.views.conversations import ConversationViewSet, MessageViewSet
+from agents.api.views.providers import ProviderViewSet
 from knowledge.api.views import (
     ChunkViewSet,
     DocumentGrantViewSet,
@@ -58,6 +59,7 @@ router.register("tokens", TokenViewSet)
 router.register("projects", ProjectViewSet)
 router.register("audit", AuditEntryViewSet, basename="audit")
 router.register("agents", AgentViewSet, basename="agent")
+router.register("providers", ProviderViewSet, basename="provider")
 router.register("documents", DocumentViewSet)
 router.register("search", SearchViewSet, basename="search")
 router.register("conversations", ConversationViewSet)

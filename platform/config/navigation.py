@@ -31,6 +31,7 @@ SECTIONS: list[tuple[str, list[tuple[str, ...]]]] = [
         [
             ("Agents", "agents.AgentConfig", "smart_toy"),
             ("Published versions", "agents.AgentVersion", "published_with_changes"),
+            ("Model providers", "agents.ModelProvider", "cloud"),
         ],
     ),
     (

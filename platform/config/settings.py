@@ -262,12 +262,38 @@ EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Chancery <chancery@localhost>")
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"{'https' if HTTPS else 'http'}://{HOST}:{PORT}")
 
-# Models: what a provider needs before an agent can run its models (agents.providers)
+# Models: what a provider needs before an agent can run its models (agents.providers). Without a
+# base URL it is the one of the company that made the protocol.
 
 GEMINI_API_KEY = env.str("GEMINI_API_KEY", default="")
+GEMINI_BASE_URL = env.str("GEMINI_BASE_URL", default="")
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="")
 OLLAMA_HOST = env.str("OLLAMA_HOST", default="")
+
+# How long a model may take, and how much it may send (agents.providers.limits).
+MODEL_CONNECT_SECONDS = env.float("MODEL_CONNECT_SECONDS", default=10.0)
+MODEL_FIRST_TOKEN_SECONDS = env.float("MODEL_FIRST_TOKEN_SECONDS", default=120.0)
+MODEL_SILENCE_SECONDS = env.float("MODEL_SILENCE_SECONDS", default=60.0)
+MODEL_RETRIES = env.int("MODEL_RETRIES", default=3)
+MODEL_RETRY_SECONDS = env.float("MODEL_RETRY_SECONDS", default=0.5)
+MODEL_LONGEST_RETRY_SECONDS = env.float("MODEL_LONGEST_RETRY_SECONDS", default=20.0)
+MODEL_MAX_CHARACTERS = env.int("MODEL_MAX_CHARACTERS", default=1_000_000)
+MODEL_MAX_TOOL_CALLS = env.int("MODEL_MAX_TOOL_CALLS", default=64)
+MODEL_MAX_LINE_BYTES = env.int("MODEL_MAX_LINE_BYTES", default=4_000_000)
+MODEL_MAX_BYTES = env.int("MODEL_MAX_BYTES", default=64_000_000)
+# Where organizations' own providers may be beside public addresses; plain HTTP is for these alone.
+try:
+    MODEL_ORGANIZATION_NETWORKS = [
+        ipaddress.ip_network(network)
+        for network in env.list("MODEL_ORGANIZATION_NETWORKS", default=[])
+    ]
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "MODEL_ORGANIZATION_NETWORKS must be networks such as 10.20.0.0/16,fd00::/64."
+    ) from error
 
 # Embedding (knowledge.embedding): the model that runs here, or SERVICE:MODEL with what it needs.
 # EMBEDDING_API_KEY goes to EMBEDDING_BASE_URL; a provider's key above only to the provider itself.
@@ -324,6 +350,7 @@ SPECTACULAR_SETTINGS = {
         "AgentType": "agents.models.agent.AgentType",
         "MessageRole": "agents.models.Message.Role",
         "MessageStatus": "agents.models.Message.Status",
+        "ProviderKind": "agents.models.provider.ProviderKind",
         "ProcessingStatus": "knowledge.models.Document.Status",
         "GrantAction": "tenants.grants.ACTIONS",
     },

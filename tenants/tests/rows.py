@@ -24,6 +24,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     "agents.AgentConfig": {"agent_type": "doc"},
     "agents.AgentVersion": {"agent_type": "doc"},
     "agents.Message": {"role": "user"},
+    "agents.ModelProvider": {"kind": "openai", "base_url": "https://models.example/v1"},
     "knowledge.ChunkEmbedding": {"embedding": [0.5] * 384},
     "knowledge.DocumentChunk": {"start": 0, "end": 9},
 }

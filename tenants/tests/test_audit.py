@@ -36,6 +36,7 @@ LEFT_OUT = {
     "agents.AgentVersion.tools": "the draft that it copies is audited",
     "agents.AgentVersion.metadata": "the draft that it copies is audited",
     "agents.Conversation.message_count": "a counter",
+    "agents.ModelProvider.key_end": "a part of a key",
     "agents.Message.content": "content",
     "agents.Message.citations": "content",
     "agents.Message.status": "how far a turn got",

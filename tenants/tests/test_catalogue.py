@@ -22,6 +22,7 @@ PLATFORM_TABLES = {
     "agents_agentrolegrant",
     "agents_agentusergrant",
     "agents_agentversion",
+    "agents_modelprovider",
     "tenants_accesstoken",
     "tenants_auditentry",
     "tenants_auditseal",

@@ -32,6 +32,7 @@ MODELS = {
     "projects": "tenants.Project",
     "members": "tenants.User",
     "agents": "agents.AgentConfig",
+    "providers": "agents.ModelProvider",
     "audit": "tenants.AuditEntry",
     "versions": "agents.AgentVersion",
     "documents": "knowledge.Document",

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from agents.models import ModelProvider
 from agents.testing import make_agent, make_conversation, make_project
 from config.tests.test_api import ROUTES
 from knowledge.baker_recipes import document as document_recipe
@@ -21,6 +22,7 @@ MADE = {
     "conversations": make_conversation,
     "documents": lambda owner: document_recipe.make(),
     "projects": make_project,
+    "providers": lambda owner: ModelProvider.objects.create(name="Ours", kind="openai"),
     "roles": lambda owner: role_recipe.make(),
     "users": lambda owner: user_recipe.make(),
 }
@@ -30,6 +32,7 @@ MAY_NOT = {
     "conversations": ["viewer"],
     "documents": ["member", "viewer"],
     "projects": ["member", "viewer"],
+    "providers": ["manager", "member", "viewer"],
     "roles": ["manager", "member", "viewer"],
     "users": ["manager", "member", "viewer"],
 }

@@ -72,6 +72,9 @@ class Browser:
         if name == "password1":
             yield "", PASSWORDS[1]
             return
+        if name == "api_key":
+            yield "", "changed"
+            return
         if name == "file":
             yield "", SimpleUploadedFile("changed.md", b"# Changed\n\nSomething else.\n")
             return
@@ -150,6 +153,6 @@ def _written(value: Any) -> Any:
         return "on"
     if value is None:
         return ""
-    if isinstance(value, dict) or (isinstance(value, list) and value == ["changed"]):
+    if isinstance(value, dict) or value in (["changed"], [{"name": "changed"}]):
         return json.dumps(value)
     return value

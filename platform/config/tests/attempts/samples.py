@@ -67,7 +67,10 @@ TARGETS = {
     "POST projects/{project_pk}/members/": "joined",
     "DELETE projects/{project_pk}/members/{user_id}/": "joined",
     **dict.fromkeys(
-        (f"POST {rows}/{{pk}}/restore/" for rows in ("users", "roles", "projects", "agents")),
+        (
+            f"POST {rows}/{{pk}}/restore/"
+            for rows in ("users", "roles", "projects", "agents", "providers")
+        ),
         "deleted",
     ),
     "POST documents/{pk}/restore/": "deleted",
@@ -214,10 +217,18 @@ def _permissions(*, many: bool) -> Iterator[tuple[str, Any]]:
         yield label, names if many else next(iter(names), None)
 
 
+# Of columns whose kind does not say what they take.
+_NAMED = {
+    "password": PASSWORDS[1],
+    "base_url": "https://changed.test/v1",
+    "models": [{"name": "changed"}],
+}
+
+
 def sample(field: Any) -> Any:
     """A value for a column, as JSON says it, that no row of the scene has."""
-    if field.name == "password":
-        return PASSWORDS[1]
+    if field.name in _NAMED:
+        return _NAMED[field.name]
     if field.choices:
         return [value for value, _ in field.choices][-1]
     match field:

@@ -90,7 +90,9 @@ def _within(way: Way, serializer: Any, outer: tuple[str, ...]) -> Iterator[Refer
             continue
         is_many, inner = _inner(field)
         if isinstance(inner, serializers.Serializer):
-            raise AssertionError(f"{way.name} {name}: lists of objects are not tried yet.")
+            named = [*_within(way, inner, path)]
+            assert not named, f"{way.name} {name}: references in lists are not tried yet."
+            continue
         said = f"{type(serializer).__name__}.{name}"
         if isinstance(inner, serializers.RelatedField):
             model, by = inner.queryset.model, getattr(inner, "slug_field", "pk")

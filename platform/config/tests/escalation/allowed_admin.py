@@ -17,8 +17,9 @@ _MEMBERS = (
 )
 _AGENT = (
     "name; slug; description; agent_type; model_name; is_active; system_prompt; temperature;"
-    "max_tokens; tools; metadata; project:own; project:joined"
+    "fallback_model; max_tokens; tools; metadata; project:own; project:joined"
 )
+_KEY = "ModelProvider.key_end ModelProvider.sealed_key"
 _DETAILS = "name; description; email; phone; website"
 _CHOSEN = "is_searchable; is_restricted; metadata; together>+DocumentUserGrant"
 _FILE = "file>+Document.file_size +Document.filename +Document.sha256"
@@ -180,6 +181,29 @@ ALLOWED_IN_ADMIN = [
     Rule("owner manager staff", "restore AgentConfig", "deleted", "does>~AgentConfig"),
     Rule("owner manager staff", "change AgentConfig", "own", _grants("Agent", "view use change")),
     Rule("owner manager", "change AgentConfig", "own", "user_grants.user:self>+AgentUserGrant"),
+    # Model providers: a key goes nowhere with its provider
+    Rule(
+        "owner staff",
+        "add ModelProvider",
+        "",
+        "does>+ModelProvider; name; kind; base_url; models; is_active;"
+        "api_key>+ModelProvider.sealed_key; together>+ModelProvider.sealed_key",
+    ),
+    Rule(
+        "staff",
+        "add ModelProvider",
+        "",
+        "organization:other>+ModelProvider +globex:ModelProvider",
+    ),
+    Rule(
+        "owner staff",
+        "change ModelProvider",
+        "own",
+        f"name; kind; base_url; models; is_active; api_key>{_KEY}; together>{_KEY}",
+    ),
+    Rule("owner staff", "delete ModelProvider", "own", "does>~ModelProvider"),
+    Rule("owner staff", "delete_selected ModelProvider", "own", "does>~ModelProvider"),
+    Rule("owner staff", "restore ModelProvider", "deleted", "does>~ModelProvider"),
     # Documents; who restricts one is granted it
     Rule("owner manager", "restore Document", "deleted", "does>~Document"),
     Rule("owner manager", "change Document", "own", _grants("Document", "view change")),

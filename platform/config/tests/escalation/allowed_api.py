@@ -9,8 +9,9 @@ from config.tests.escalation.judging import Rule
 
 _AGENT = (
     "name; slug; description; agent_type; model_name; is_active; system_prompt; temperature;"
-    "max_tokens; tools; metadata; project:own; project:joined"
+    "fallback_model; max_tokens; tools; metadata; project:own; project:joined"
 )
+_KEY = "ModelProvider.key_end ModelProvider.sealed_key"
 _PERSON = "email; username; full_name"
 _EVERYBODY = "manager:self; manager:boss; manager:peer; manager:nobody; manager:viewer; manager:own"
 
@@ -139,6 +140,22 @@ ALLOWED_OVER_API = [
         "own shared joined unjoined",
         "does>+AgentVersion; note>+AgentVersion.note",
     ),
+    # Model providers: a key goes nowhere with its provider
+    Rule(
+        "owner",
+        "POST providers/",
+        "",
+        "does>+ModelProvider; name; kind; base_url; models; is_active;"
+        "api_key>+ModelProvider.sealed_key; together>+ModelProvider.sealed_key",
+    ),
+    Rule(
+        "owner",
+        "PATCH providers/{pk}/",
+        "own",
+        f"name; kind; base_url; models; is_active; api_key>{_KEY}; together>{_KEY}",
+    ),
+    Rule("owner", "DELETE providers/{pk}/", "own", "does>~ModelProvider"),
+    Rule("owner", "POST providers/{pk}/restore/", "deleted", "does>~ModelProvider"),
     # Documents
     Rule(
         "owner manager member",

@@ -99,6 +99,7 @@ NEW_AGENT = {
     "system_prompt": "Help.",
     "project": PROJECT,
 }
+NEW_PROVIDER = {"name": "Ours", "kind": "openai", "api_key": "sk-of-the-matrix-4711"}
 NEW_GRANT = {"user": USER, "action": "change"}
 MAIL_TO = {"email": "owner@acme.test"}
 CHANGE_PASSWORD = {"old": PASSWORD, "new": f"{PASSWORD} again"}
@@ -171,6 +172,9 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "agent-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
     "agent-grant-detail": {"DELETE": Asked("manager")},
     "agent-publish": {"POST": Asked("manager", body={"note": "Better"})},
+    "provider-list": {"GET": Asked(), "POST": Asked(body=NEW_PROVIDER)},
+    "provider-detail": {"GET": Asked(), "PATCH": Asked(body={"name": "P"}), "DELETE": Asked()},
+    "provider-restore": {"POST": Asked(target=DELETED)},
     "version-list": {"GET": Asked("manager")},
     "version-detail": {"GET": Asked("manager")},
     "document-list": {

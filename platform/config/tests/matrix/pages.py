@@ -26,6 +26,7 @@ MODELS = {
     "agents.AgentConfig": Pages("vacd", "vacd"),
     "agents.AgentVersion": Pages("v", "v"),
     "agents.Conversation": Pages("v", ""),
+    "agents.ModelProvider": Pages("vacd", "vacd"),
     "knowledge.Document": Pages("vacd", ""),
     "procrastinate.ProcrastinateJob": Pages("", "v"),
     "tenants.AccessToken": Pages("vd", "vd"),

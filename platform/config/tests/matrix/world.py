@@ -180,6 +180,11 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
             return {"model_name": "extractive"}
         case "agents.Conversation":
             return {"user": owner}
+        case "agents.ModelProvider":
+            return {
+                "models": [{"name": f"{CANARY}{side.slug}"}],
+                "base_url": f"https://{CANARY}{side.slug}.example/v1",
+            }
         case "agents.Message":
             asked = {"role": "user", "content": QUESTION, "idempotency_key": KEY}
             model = type(rows["agents.Conversation"])._meta.apps.get_model(label)
