@@ -27,6 +27,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     "agents.ModelProvider": {"kind": "openai", "base_url": "https://models.example/v1"},
     "knowledge.ChunkEmbedding": {"embedding": [0.5] * 384},
     "knowledge.DocumentChunk": {"start": 0, "end": 9},
+    "knowledge.Posting": {"entries": [1 << 44]},
 }
 
 
@@ -93,6 +94,8 @@ def _value(field: Any, made: dict[str, Any], slug: str) -> Any:
     if field.related_model is NamedPermission:
         granted = field.model._meta.get_field("content_object").related_model
         return NamedPermission.objects.get(codename=f"view_{granted._meta.model_name}")
+    if field.choices:
+        return field.choices[0][0]
     if field.remote_field:
         return made[field.related_model._meta.label]
     match field:

@@ -75,7 +75,9 @@ def checksum(table: str) -> str:
 
 
 def _parameter(value: Any) -> Any:
-    return psycopg.types.json.Jsonb(value) if isinstance(value, dict | list) else value
+    is_array = isinstance(value, list) and value and all(isinstance(x, int) for x in value)
+    is_json = isinstance(value, dict | list) and not is_array
+    return psycopg.types.json.Jsonb(value) if is_json else value
 
 
 def organization_column(table: str) -> str:

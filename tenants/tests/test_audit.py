@@ -53,6 +53,12 @@ LEFT_OUT = {
     "knowledge.Document.is_processed": "follows from the status",
     "knowledge.Document.chunk_count": "found by reading",
     "knowledge.Document.lexeme_count": "found by reading",
+    "knowledge.Document.is_language_chosen": "follows from the language",
+    "knowledge.Document.place": "found by reading",
+    **{
+        f"knowledge.Document.{name}": "how far reading got"
+        for name in ("pages_read", "pages_total", "chunks_embedded", "chunks_total")
+    },
     "knowledge.Document.attempts": "counted by the queue",
     "knowledge.Document.attachment_position": "the order of what is attached",
     "knowledge.Document.notice": "found by reading",

@@ -103,7 +103,7 @@ def test_reading_related_rows(rows, tried, label):
     for name in forward(model):
         tried(manager.select_related(name))
         tried(manager.prefetch_related(name))
-        if name != "permission" or label not in GRANTS:  # Django's own, which has no times
+        if hasattr(row._meta.get_field(name).related_model, "created_at"):
             tried(manager.order_by(f"{name}__created_at"))
             tried(manager.filter(**{f"{name}__created_at__isnull": False}))
         fresh = manager.get(pk=row.pk)

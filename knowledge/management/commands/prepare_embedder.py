@@ -12,7 +12,6 @@ class Command(BaseCommand):
         "Ends with 1 and the reason when that cannot do; that it is busy or not reached is a "
         "warning. `up` runs this at each start; where the home will be read-only, run it before."
     )
-    requires_system_checks = ()
 
     def handle(self, *args, **options):
         began = time.monotonic()

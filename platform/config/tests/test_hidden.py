@@ -14,6 +14,7 @@ from agents.baker_recipes import message_recipe
 from common.models import Entity
 from config.tests.test_api import ROUTES
 from config.tests.test_isolation import filled
+from knowledge.baker_recipes import document as document_recipe
 from knowledge.testing import read_document
 from tenants.admin.testing import page, signed_in
 from tenants.api.testing import api_as
@@ -50,7 +51,8 @@ def rows(acme, people):
             if label not in made:
                 made[label] = make_row(model, made, acme.slug)
         question = message_recipe.make(conversation=made["agents.Conversation"], content="Why?")
-        join(made, {"reply_to": question})
+        mail = document_recipe.make(file_type="eml", filename="mail.eml")
+        join(made, {"reply_to": question, "attachment_of": mail})
         for label in ENTITIES:
             write_word(made[label], word(label))
         add_member(project=made["tenants.Project"], user=made["tenants.User"])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from rest_framework import serializers
@@ -252,6 +253,8 @@ def sample(field: Any) -> Any:
             return "2031-01-01T00:00:00Z"
         case models.UUIDField():
             return str(UUID(int=7))
+        case ArrayField():
+            return [7]
     if field.get_internal_type() in ("VectorField", "HalfVectorField"):
         return [0.25] * 384
     if isinstance(field, models.GeneratedField):
