@@ -179,7 +179,7 @@ ALLOWED_OVER_API = [
         "PATCH documents/{pk}/",
         "own joined unjoined",
         "is_searchable; metadata; language; project:none; project:own; project:joined;"
-        "is_restricted; together>+DocumentUserGrant",
+        "is_restricted; together>+DocumentUserGrant Document.is_language_chosen",
     ),
     Rule("owner manager", "DELETE documents/{pk}/", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "POST documents/{pk}/reprocess/", "own", "does>Document.error"),
