@@ -68,12 +68,13 @@ def at(organization, position):
     return entry
 
 
-def test_one_altered_row_among_ten_thousand_is_found(acme):
-    sealed(acme, 10_000)
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_one_altered_row_among_thousands_is_found(acme, count):
+    sealed(acme, count)
     assert faults(acme) == []
-    entry = at(acme, 7_777)
+    entry = at(acme, 777)
     tamper(f"UPDATE tenants_auditentry SET actor_name = 'nobody' WHERE id = '{entry}'")
-    assert faults(acme) == [f"position 7777: entry {entry} is not what was sealed there"]
+    assert faults(acme) == [f"position 777: entry {entry} is not what was sealed there"]
 
 
 @pytest.mark.parametrize(
