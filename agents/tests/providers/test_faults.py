@@ -70,8 +70,14 @@ def test_the_table_names_faults_that_there_are():
     assert len(FAULTS) >= 25
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "protocol"),
+    [
+        pytest.param(fault, protocol, marks=[] if (i + j) % 3 else pytest.mark.long)
+        for i, fault in enumerate(FAULTS)
+        for j, protocol in enumerate(PROTOCOLS)
+    ],
+)
 def test_a_fault_ends_in_time_and_shows_no_key(impatient, caplog, fault, protocol):
     caplog.set_level(logging.DEBUG)
     with fake_server(protocol, Answer(text=TEXT, fault=fault)) as server:

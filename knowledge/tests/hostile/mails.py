@@ -23,7 +23,7 @@ def _():
     return HEAD + MIXED + b"--x\r\n\r\nThe zeppelin\r\n" * 100_000
 
 
-@case("many-attachments.eml", says="zeppelin")
+@case("many-attachments.eml", says="zeppelin", is_slow=True)
 def _():
     return HEAD + MIXED + b"".join(attached(b"%d.txt" % number) for number in range(5_000))
 
@@ -37,7 +37,7 @@ def _():
     return HEAD + b"Content-Type: multipart/mixed; boundary=0\r\n\r\n" + b"".join(parts)
 
 
-@case("same-boundary-within.eml", says="zeppelin")
+@case("same-boundary-within.eml", says="zeppelin", is_slow=True)
 def _():
     return HEAD + MIXED + (b"--x\r\n" + MIXED) * 5_000
 
@@ -52,7 +52,7 @@ def _():
     return (HEAD + b"Content-Type: message/rfc822\r\n\r\n") * 20 + HEAD + BODY
 
 
-@case("long-header.eml", says="zeppelin")
+@case("long-header.eml", says="zeppelin", is_slow=True)
 def _():
     return HEAD + b"Cc: " + b"someone@acme.example, " * 500_000 + b"\r\n" + BODY
 
@@ -62,7 +62,7 @@ def _():
     return HEAD + b"Cc: a" + b"\r\n someone@acme.example," * 200_000 + b"\r\n" + BODY
 
 
-@case("many-headers.eml", says="zeppelin")
+@case("many-headers.eml", says="zeppelin", is_slow=True)
 def _():
     return HEAD + b"X: y\r\n" * 500_000 + BODY
 
@@ -143,7 +143,7 @@ def _():
     return HEAD + MIXED + part + b'/body"\r\n\r\nContent-Type: text/plain\r\n\r\n' + page
 
 
-@case("long-line.eml", says="zeppelin")
+@case("long-line.eml", says="zeppelin", is_slow=True)
 def _():
     return HEAD + b"\r\n" + b"zeppelin " * 1_000_000
 

@@ -207,7 +207,7 @@ def _():
     return docx(says(b"The zeppelin leaves at seven.") * 200_000)
 
 
-@case("million-columns.docx")
+@case("million-columns.docx", is_slow=True)
 def _():
     return docx(b"<w:tbl><w:tr>" + b"<w:tc><w:p/></w:tc>" * 100_000 + b"</w:tr></w:tbl>")
 
@@ -258,7 +258,7 @@ def _():
     return ods(b"<table:table-row-group>" * 100_000)
 
 
-@case("many-slides.pptx")
+@case("many-slides.pptx", is_slow=True)
 def _():
     return pptx(5_000, b"zeppelin")
 

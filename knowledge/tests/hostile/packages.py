@@ -98,7 +98,7 @@ def _():
     return raw_zip([(b"xl/workbook.xml", deflated(b"<workbook/>"), 0xFFFFFFF0)])
 
 
-@case("many-members.docx")
+@case("many-members.docx", is_slow=True)
 def _():
     return raw_zip([(b"word/%d.xml" % number, deflated(b""), 0) for number in range(100_000)])
 

@@ -18,7 +18,7 @@ def _():
     return PAGE + b"<table><tr><td>" * 100_000
 
 
-@case("deep-lists.html", says="zeppelin")
+@case("deep-lists.html", says="zeppelin", is_slow=True)
 def _():
     return PAGE + b"<ul><li>x" * 50_000
 
@@ -54,17 +54,17 @@ def _():
     return PAGE + b"<table>" + (b"<tr>" + b"<td rowspan=65534 colspan=1000>x" * 100) * 100
 
 
-@case("wide-table.html", says="zeppelin")
+@case("wide-table.html", says="zeppelin", is_slow=True)
 def _():
     return PAGE + b"<table><tr>" + b"<td>x" * 300_000
 
 
-@case("long-table.html", says="zeppelin")
+@case("long-table.html", says="zeppelin", is_slow=True)
 def _():
     return PAGE + b"<table><tr><th>a<th>b" + b"<tr><td>1<td>2" * 50_000
 
 
-@case("comment-that-never-ends.html", says="zeppelin")
+@case("comment-that-never-ends.html", says="zeppelin", is_slow=True)
 def _():
     return PAGE + b"<!--" + b"x-->y<!--" * 100_000
 
@@ -79,7 +79,7 @@ def _():
     return PAGE + b"<p style='" + b"display" * 500_000 + b"'>x"
 
 
-@case("open-tags.html", says="zeppelin")
+@case("open-tags.html", says="zeppelin", is_slow=True)
 def _():
     return PAGE + b"<" * 1_000_000 + b"a<b " * 100_000
 

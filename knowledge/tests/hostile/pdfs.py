@@ -152,13 +152,13 @@ def _():
     return one_page(page=b"/X " + b"<</A " * 200_000 + b">>" * 200_000)
 
 
-@case("inflates.pdf")
+@case("inflates.pdf", is_slow=True)
 def _():
     bomb = zlib.compress(b"BT /F1 12 Tf (x) Tj ET " + b" " * 300_000_000, 1)
     return one_page(bomb, filters=b"/Filter /FlateDecode")
 
 
-@case("inflates-often.pdf")
+@case("inflates-often.pdf", is_slow=True)
 def _():
     bomb = b" " * 50_000_000
     for _ in range(5):
@@ -198,7 +198,7 @@ def _():
     return (SAMPLES / "protected.pdf").read_bytes()
 
 
-@case("bomb.pdf", reason="memory|more than|too long")
+@case("bomb.pdf", reason="memory|more than|too long", is_slow=True)
 def _():
     return (SAMPLES / "bomb.pdf").read_bytes()
 

@@ -61,17 +61,17 @@ def _():
     return bytes(byte | 0x80 for byte in random.Random(1).randbytes(100_000))
 
 
-@case("one-line.txt", says="zeppelin")
+@case("one-line.txt", says="zeppelin", is_slow=True)
 def _():
     return (WORDS * 250_000)[:10_000_000]
 
 
-@case("one-word.txt", says="zzzz")
+@case("one-word.txt", says="zzzz", is_slow=True)
 def _():
     return b"z" * 10_000_000
 
 
-@case("only-spaces.txt", reason="no text")
+@case("only-spaces.txt", reason="no text", is_slow=True)
 def _():
     return b" \t" * 2_500_000
 
@@ -97,52 +97,52 @@ def _():
     return ("\U0001f468\u200d" * 300_000).encode()
 
 
-@case("hashes.md", says="zeppelin")
+@case("hashes.md", says="zeppelin", is_slow=True)
 def _():
     return b"# zeppelin\n" * 300_000
 
 
-@case("brackets.md", says="[")
+@case("brackets.md", says="[", is_slow=True)
 def _():
     return b"# " + b"[" * 1_000_000 + b"\n" + b"![](" * 500_000
 
 
-@case("backticks.md", says="`")
+@case("backticks.md", says="`", is_slow=True)
 def _():
     return b"`" * 1_000_000 + b"\n" + b"~~~\n```\n" * 200_000
 
 
-@case("quotes.md", says=">")
+@case("quotes.md", says=">", is_slow=True)
 def _():
     return b">" * 500_000 + b" zeppelin\n" + b"> " * 500_000
 
 
-@case("lists.md", says="zeppelin")
+@case("lists.md", says="zeppelin", is_slow=True)
 def _():
     return b"".join(b" " * (level % 2000) + b"- zeppelin\n" for level in range(5_000))
 
 
-@case("stars.md", says="*")
+@case("stars.md", says="*", is_slow=True)
 def _():
     return b"*_" * 1_000_000
 
 
-@case("endless-front-matter.md", says="a: b")
+@case("endless-front-matter.md", says="a: b", is_slow=True)
 def _():
     return b"---\n" + b"a: b\n" * 500_000
 
 
-@case("million-rows.csv")
+@case("million-rows.csv", is_slow=True)
 def _():
     return b"name,number,price\n" + b"1,2,3\n" * 1_000_000
 
 
-@case("million-columns.csv")
+@case("million-columns.csv", is_slow=True)
 def _():
     return b"a," * 1_000_000 + b"\n" + b"1," * 1_000_000
 
 
-@case("quote-that-never-ends.csv", says="zeppelin")
+@case("quote-that-never-ends.csv", says="zeppelin", is_slow=True)
 def _():
     return b'a,b\n1,"' + WORDS * 100_000
 

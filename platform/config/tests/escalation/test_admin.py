@@ -9,11 +9,10 @@ from config.tests.escalation.judging import complaints
 pytestmark = pytest.mark.django_db(databases=["default", "platform"])
 
 # Who may do most takes minutes; what a member may do here, a viewer may.
-LONG = ("owner", "staff", "manager", "member", "people")
+LONG = ("owner", "staff", "manager", "member", "people", "roles")
 ACTORS = [
     *(pytest.param(name, marks=pytest.mark.long) for name in LONG),
     "viewer",
-    "roles",
     "foreigner",
     "boss",
     "deactivated",

@@ -41,7 +41,7 @@ def asking(world, record_property, request):
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:12])
 
 
-@pytest.mark.parametrize("actor", ["foreigner", "staff"])
+@pytest.mark.parametrize("actor", ["foreigner", pytest.param("staff", marks=pytest.mark.long)])
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
 def test_no_surface_of_a_model_tells_of_hidden_rows(world, asking, model, actor):
     one = asking(actor)
