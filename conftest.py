@@ -1,6 +1,5 @@
 """Tests run against a private PostgreSQL of their own, as the application's login."""
 
-import gc
 import os
 import shutil
 import tempfile
@@ -30,9 +29,6 @@ def pytest_configure(config):
             database["HOST"] = str(embedded.socket_directory(home))
         settings.MEDIA_ROOT = home / "files"
         settings.MODELS_DIRECTORY = home / "models"  # made once, for all workers of xdist
-    # What is loaded stays: looking for garbage in it again and again takes a twentieth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
     settings.SECURE_SSL_REDIRECT = False
     settings.WHITENOISE_AUTOREFRESH = True  # else each test client looks through all static files
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
