@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from http.cookies import SimpleCookie
 from typing import Any
 
 from django.test import Client
-from django.test.client import ClientHandler
 
 from config.tests.matrix.texts import ERASED, SEALED
 from config.tests.matrix.world import JOB, World
@@ -64,19 +62,12 @@ BY_NAME = {actor.name: actor for actor in ACTORS}
 
 def client_of(actor: Actor, world: World, transport: str) -> Client:
     """A client that is the actor, with a CSRF token. It remembers nothing: renew it by `renew`."""
-    client = Client()
-    client.handler = _handler()
+    client = Client(enforce_csrf_checks=True)
     client.defaults["HTTP_X_CSRFTOKEN"] = CSRF
     if transport == TOKEN and actor.username:
         client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {world.tokens[actor.username]}"
     renew(client, actor, world, transport)
     return client
-
-
-@cache
-def _handler() -> ClientHandler:
-    """One for all: each would look through all static files once."""
-    return ClientHandler(enforce_csrf_checks=True)
 
 
 def renew(client: Client, actor: Actor, world: World, transport: str) -> None:
