@@ -26,7 +26,7 @@ POINTS = {
     "file opened": ("knowledge.ingestion.confine.read_in_child", BEFORE, 0),
     "child answered": ("knowledge.ingestion.confine.read_in_child", AFTER, 0),
     "split": ("knowledge.ingestion.pipeline.split", AFTER, 0),
-    "half embedded": ("knowledge.ingestion.embed.MiniLMEmbedder.embed", AFTER, 1),
+    "half embedded": ("knowledge.embedding.minilm.MiniLMEmbedder.embed", AFTER, 1),
     "before commit": ("knowledge.ingestion.pipeline.replace_passages", AFTER, 0),
     "after commit": ("knowledge.ingestion.pipeline._complete", AFTER, 0),
     "bytes shared": ("knowledge.ingestion.pipeline.share_bytes", AFTER, 0),

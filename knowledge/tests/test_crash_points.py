@@ -4,6 +4,7 @@ doubled or stuck, and `verify_knowledge` finds nothing."""
 import random
 import time
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -17,15 +18,15 @@ SETTLED = 8 * LONG  # seconds; hundreds of documents may wait
 
 
 @pytest.fixture(scope="module")
-def place():
+def running_place():
     with installation() as made:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def _ends_all(place):
-    yield
-    place.kill()
+@pytest.fixture
+def place(running_place):
+    yield running_place
+    running_place.kill()
 
 
 def upload(place, organization="acme", *death):
@@ -40,6 +41,11 @@ def nothing_is_wrong(place):
     assert place.doubled() == []
     assert "all right" in place.manage("verify_knowledge", "--digests")
     assert "all right" in place.manage("verify_counters")
+
+
+def test_each_point_names_a_function_that_there_is():
+    for name, _, _ in (POINTS | UPLOAD_POINTS).values():
+        assert callable(resolve_name(name)), name
 
 
 @pytest.mark.long

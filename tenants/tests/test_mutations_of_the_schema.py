@@ -8,6 +8,7 @@ import inspect
 from functools import partial
 
 import pytest
+from django.db.models import UUIDField
 
 from common.logins import APP, OWNER, PLATFORM
 from tenants.rls import _POLICIES, CompositeForeignKey, OrganizationKey, RowSecurity
@@ -47,7 +48,9 @@ def of_privileges(table):
 
 def of_a_reference(table, name, field):
     alter = f"ALTER TABLE {table}"
-    plain = f"FOREIGN KEY ({field.column}) REFERENCES tenants_permission NOT VALID"
+    is_uuid = isinstance(field.target_field, UUIDField)
+    elsewhere = "tenants_permission" if is_uuid else "django_content_type"
+    plain = f"FOREIGN KEY ({field.column}) REFERENCES {elsewhere} NOT VALID"
     yield f"{alter} DROP CONSTRAINT {name}"
     yield f"{alter} ALTER CONSTRAINT {name} DEFERRABLE"
     yield f"{alter} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {plain}"

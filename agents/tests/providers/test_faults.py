@@ -19,7 +19,7 @@ from agents.tests.providers.asking import KEY, PROTOCOLS, ask, asked
 
 TEXT = "Twelve days, as the handbook says, for everybody."
 BEGINNING = "Twelve days, as the hand"  # the first half, in pieces of four
-ENDS_IN_SECONDS = 4.0  # the machine may be busy; the time-outs are a tenth of it
+ENDS_IN_SECONDS = 15.0  # a library may be imported on a busy machine; time-outs are below 1 s
 
 FAILS = {
     "400": errors.ContextTooLong,

@@ -21,7 +21,7 @@ _AGENT = (
 )
 _KEY = "ModelProvider.key_end ModelProvider.sealed_key"
 _DETAILS = "name; description; email; phone; website"
-_CHOSEN = "is_searchable; is_restricted; metadata; together>+DocumentUserGrant"
+_CHOSEN = "is_searchable; is_restricted; metadata"
 _FILE = "file>+Document.file_size +Document.filename +Document.sha256"
 
 
@@ -212,14 +212,15 @@ ALLOWED_IN_ADMIN = [
         "owner manager member",
         "add Document",
         "",
-        f"does>+Document; {_CHOSEN}; project:joined; {_FILE}",
+        f"does>+Document; {_CHOSEN}; together>+DocumentUserGrant; project:joined; {_FILE}",
     ),
     Rule("owner manager", "add Document", "", "project:own"),
     Rule(
         "owner manager",
         "change Document",
         "own joined unjoined",
-        f"{_CHOSEN}; language; project:none; project:own; project:joined",
+        f"{_CHOSEN}; language; project:none; project:own; project:joined;"
+        "together>+DocumentUserGrant Document.is_language_chosen",
     ),
     Rule("owner manager", "delete Document", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "delete_selected Document", "own joined unjoined", "does>~Document"),
