@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+READERS_ENDS: list[Any] = []  # how each reading child ended
 CONCURRENCY = 2  # as `manage.py up` runs a worker
 ROUNDS = 3  # the two take turns, because the machine is not alone
 PAGES = 600
@@ -116,26 +118,28 @@ def print_speed(user, count: int) -> None:
 
 
 def cpu_seconds() -> float:
-    """What this process and its ended children have used; says the same on a busy machine."""
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    """What this process and its readers have used; says the same on a busy machine."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime + sum(end.cpu_seconds for end in READERS_ENDS)
 
 
 def read_all(user, files: list[Path]) -> float:
     """Upload files, then read them as a worker does; the seconds that the reading took."""
     from django.db import connection
 
+    from knowledge.ingestion.confine import read_in_child
     from knowledge.ingestion.pipeline import ingest
     from knowledge.testing import upload
 
     documents: list[Any] = [
         upload(path.read_bytes(), by=user, filename=path.name) for path in files
     ]
+    read = partial(read_in_child, on_end=READERS_ENDS.append)
     waiting = iter([(document.organization_id, document.pk) for document in documents])
 
     def work() -> None:
         for ids in waiting:
-            ingest(*ids)
+            ingest(*ids, read=read)
         connection.close()
 
     began = time.perf_counter()
@@ -217,11 +221,6 @@ def text_of(directory: Path, size: int) -> Path:
 
 def print_memory(path: Path) -> None:
     """Read a file in this process, as a worker does, without the model's own time."""
-    from knowledge.ingestion.confine import read_in_child
-
-    read_in_child(path, filename=path.name)
-    # First of all: until a child runs its own program, it counts with its parent's memory.
-    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     import django
 
     django.setup()
@@ -237,6 +236,7 @@ def print_memory(path: Path) -> None:
     type(embedder).embed = lambda self, texts: np.eye(len(texts), 384, dtype=np.float32)
     took = read_all(find_by_login("acme-owner"), [path])
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    child = READERS_ENDS[-1].peak_kilobytes / 1024
     print(
         f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {took:.0f} s without embedding;"
         f" worker {before:.0f} MB before, {after:.0f} MB at most, its reader {child:.0f} MB"

@@ -1,16 +1,14 @@
-"""What runs in the child process that reads one file: `python -m knowledge.ingestion.child`.
+"""What runs in the child process that reads one file, forked from `knowledge.ingestion.nursery`.
 
 The request comes as JSON on standard input, the answer goes as JSON to standard output: either
 {"reading": {...}} or {"unreadable": "reason"}, each with what the process could not be sealed with
 ("unsealed"). After a newline follow the attachments of the reading. Anything else means that the
 reader crashed.
-Django is never imported here: a child must start in a fraction of a second.
+Django is never imported here.
 """
 
-import ctypes
 import os
 import resource
-import signal
 import struct
 import sys
 from importlib import import_module
@@ -26,21 +24,19 @@ from knowledge.ingestion.seal import seal
 TOO_SLOW = "Reading the file took too long. It may be damaged; otherwise split it into parts."
 TOO_BIG = "Reading the file needed too much memory. Split it into parts."
 
-# What is read of how many pages, kept at the beginning of a file that the parent looks into.
+# What is read of how many pages, kept at the beginning of a file that the worker looks into.
 PROGRESS = struct.Struct("<II")
-
-_PR_SET_PDEATHSIG = 1  # prctl(2): the signal this process gets when its parent dies
+PROGRESS_DESCRIPTOR = 3
 
 
 def main() -> None:
     request = orjson.loads(sys.stdin.buffer.read())
     limits = Limits(**request["limits"])
-    _die_with(request["parent"])
     _confine(limits)
     unsealed = seal(readable=[Path(request["path"])])
     attachments: tuple[Attachment, ...] = ()
     try:
-        with listening(lambda done, of: _note(request["progress"], done, of)):
+        with listening(lambda done, of: _note(PROGRESS_DESCRIPTOR, done, of)):
             answer, attachments = _answer(request, limits)
         said = orjson.dumps(answer | {"unsealed": unsealed})
     except MemoryError:
@@ -52,13 +48,6 @@ def main() -> None:
 
 def _note(descriptor: int, done: int, of: int) -> None:
     os.pwrite(descriptor, PROGRESS.pack(done, of), 0)
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before it could be watched
-        sys.exit("the parent is gone")
 
 
 def _confine(limits: Limits) -> None:
@@ -91,7 +80,3 @@ def _answer(
     except UnreadableDocument as error:
         return {"unreadable": error.reason}, ()
     return {"reading": reading.to_fields()}, reading.attachments
-
-
-if __name__ == "__main__":
-    main()

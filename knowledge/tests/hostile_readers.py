@@ -108,3 +108,32 @@ def tells_and_sleeps(path: Path, *, filename: str, limits: Limits) -> Reading:
     tell(3, 7)
     time.sleep(0.5)
     return Reading(content="Slowly read.", file_type="txt")
+
+
+_visits = 0
+
+
+def count_visits(path: Path, *, filename: str, limits: Limits) -> Reading:
+    global _visits
+    _visits += 1
+    return Reading(str(_visits), "x")
+
+
+# What a child runs in place of all that seals it and reads
+
+
+def be_a_waiter() -> None:
+    """Open the named pipe that standard input names, hold it open and wait for ever."""
+    os.open(sys.stdin.read(), os.O_RDONLY)
+    while True:
+        signal.pause()
+
+
+def start_a_waiter() -> None:
+    """Leave another process behind that waits so, once it does."""
+    pipe = sys.stdin.read()
+    if os.fork() == 0:
+        os.open(pipe, os.O_RDONLY)
+        while True:
+            signal.pause()
+    os.open(pipe, os.O_WRONLY)

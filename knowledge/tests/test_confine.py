@@ -13,13 +13,15 @@ import orjson
 import pytest
 
 from knowledge.ingestion import confine
-from knowledge.ingestion.confine import read_in_child, run_to_the_end
+from knowledge.ingestion.children import Nursery
+from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.read import read_document
 from knowledge.ingestion.reading import Limits, UnreadableDocument
 from knowledge.tests import hostile_readers
 
 SAMPLES = Path(__file__).parent / "samples"
 ROOT = Path(__file__).parents[2]
+THREADS = ThreadPoolExecutor(4)
 LONG_ENOUGH = 60  # seconds: nothing waits this long unless it is broken
 
 
@@ -140,19 +142,88 @@ def test_a_child_that_hangs_is_ended(waiter):
     assert "too long" in refusal(waiter.path, limits=Limits(seconds=1), reader=hostile("wait_at"))
 
 
-def test_what_a_child_started_is_ended_with_it(waiter, tmp_path):
-    waiting = f"import os, signal; os.open({str(waiter.path)!r}, os.O_RDONLY); signal.pause()"
-    starting = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {waiting!r}])"
-    saying = f"{starting}; import os; os.open({str(waiter.path)!r}, os.O_WRONLY)"
-    with TemporaryFile() as nothing:
-        command = [sys.executable, "-c", saying]
-        with ThreadPoolExecutor(max_workers=1) as threads:
-            running = threads.submit(
-                run_to_the_end, command, nothing, nothing, nothing, nothing, seconds=LONG_ENOUGH
-            )
-            assert waiter.heard()
-            assert running.result(LONG_ENOUGH) == 0
+@pytest.fixture
+def nursery_of(request):
+    """Makes a nursery whose children run a function of `hostile_readers`."""
+
+    def made(name):
+        nursery = Nursery(hostile(name))
+        request.addfinalizer(nursery.close)
+        return nursery
+
+    return made
+
+
+def in_the_background(nursery, question, seconds=LONG_ENOUGH):
+    """Start a child that is asked this, in a thread; its end."""
+
+    def run():
+        with TemporaryFile() as asked, TemporaryFile() as nothing:
+            asked.write(os.fsencode(question))
+            asked.seek(0)
+            return nursery.run_to_the_end([asked, nothing, nothing, nothing], seconds=seconds)
+
+    return THREADS.submit(run)
+
+
+def test_what_a_child_started_is_ended_with_it(waiter, nursery_of):
+    running = in_the_background(nursery_of("start_a_waiter"), waiter.path)
+    assert waiter.heard()
+    assert running.result(LONG_ENOUGH).status == 0
     assert waiter.is_alone()
+
+
+def test_a_child_that_is_given_up_is_ended(waiter, nursery_of):
+    running = in_the_background(nursery_of("be_a_waiter"), waiter.path, seconds=3)
+    assert waiter.heard()
+    with pytest.raises(UnreadableDocument, match="too long"):
+        running.result(LONG_ENOUGH)
+    assert waiter.is_alone()
+
+
+def test_children_end_with_their_nursery(waiter, nursery_of):
+    nursery = nursery_of("be_a_waiter")
+    running = in_the_background(nursery, waiter.path)
+    assert waiter.heard()
+    nursery._process.kill()
+    with pytest.raises(ChildProcessError):
+        running.result(LONG_ENOUGH)
+    assert waiter.is_alone()
+
+
+def test_a_nursery_that_was_killed_is_replaced(document, request):
+    nursery = Nursery()
+    request.addfinalizer(nursery.close)
+    for _ in range(2):
+        assert read_in_child(document, filename="x", nursery=nursery).content == "Hello"
+        nursery._process.kill()
+        nursery._process.wait()
+
+
+def test_children_end_when_nobody_wants_any_more(waiter, nursery_of):
+    nursery = nursery_of("be_a_waiter")
+    running = in_the_background(nursery, waiter.path)
+    assert waiter.heard()
+    nursery.close()
+    assert waiter.is_alone()
+    with pytest.raises(ChildProcessError):
+        running.result(LONG_ENOUGH)
+
+
+def test_what_one_child_does_the_next_does_not_see(document):
+    reader = hostile("count_visits")
+    visits = [read_in_child(document, filename="x", reader=reader).content for _ in range(3)]
+    assert visits == ["1", "1", "1"]
+
+
+def test_children_at_the_same_time_are_answered_each_for_itself(tmp_path):
+    texts = [f"Number {number}" for number in range(12)]
+    for number, text in enumerate(texts):
+        (tmp_path / str(number)).write_text(text)
+    paths = [tmp_path / str(number) for number in range(len(texts))]
+    with ThreadPoolExecutor(4) as threads:
+        readings = list(threads.map(lambda path: read_in_child(path, filename="x"), paths))
+    assert [reading.content for reading in readings] == texts
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Each hostile file through the real child, under the limits of the product."""
 
-import resource
 import socket
 import time
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
 
 import pytest
 
+from knowledge.ingestion.children import End
 from knowledge.ingestion.confine import read_in_child
 from knowledge.ingestion.pipeline import ingest
 from knowledge.ingestion.reading import Limits, UnreadableDocument
@@ -28,19 +26,6 @@ def server():
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
-
-
-@pytest.fixture(scope="module")
-def made_elsewhere():
-    """A process that makes the files: a child's memory is counted from its parent's."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as makers:
-        yield makers
-
-
-def spent():
-    """What the children took: seconds of a processor, and bytes of memory (the one with most)."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 @pytest.fixture(scope="module")
@@ -66,20 +51,19 @@ def nobody_called(server):
         for number, (name, case) in enumerate(CASES.items())
     ],
 )
-def test_a_hostile_file_is_read_or_refused_with_a_reason(
-    tmp_path, made_elsewhere, server, caplog, report, name
-):
+def test_a_hostile_file_is_read_or_refused_with_a_reason(tmp_path, server, caplog, report, name):
     case, path = CASES[name], tmp_path / "upload"
-    size = made_elsewhere.submit(make, name, path, server.getsockname()[1]).result()
-    before, start = spent(), time.monotonic()
+    size = make(name, path, server.getsockname()[1])
+    ends: list[End] = []
+    start = time.monotonic()
     try:
-        reading = read_in_child(path, filename=name)
+        reading = read_in_child(path, filename=name, on_end=ends.append)
         outcome = f"{len(reading.content)} characters"
     except UnreadableDocument as error:
         reading = None
         outcome = error.reason
-    seconds, memory = spent()
-    seconds -= before[0]
+    [end] = ends
+    seconds, memory = end.cpu_seconds, end.peak_kilobytes * 1024
     report(
         f"{name:40} {size / 1e6:6.2f} MB {seconds:5.1f} s of a processor,"
         f" {time.monotonic() - start:5.1f} s, up to {memory / 1e6:4.0f} MB: {outcome}"

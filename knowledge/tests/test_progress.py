@@ -53,7 +53,7 @@ def test_pages_are_told_of_one_by_one():
 
 def test_a_child_tells_its_parent_while_it_reads(monkeypatch):
     said = []
-    monkeypatch.setattr("knowledge.ingestion.confine._LOOKED_UP", 0.05)
+    monkeypatch.setattr("knowledge.ingestion.children._LOOKED_UP", 0.05)
     with listening(lambda done, of: said.append((done, of))):
         read_in_child(
             SAMPLES / "handbook.pdf",
