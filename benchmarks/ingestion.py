@@ -92,8 +92,7 @@ def print_speed(user, count: int) -> None:
                 ]
                 for reading in readings
             ]
-            cpu_before = cpu_seconds()
-            took = read_all(user, files)
+            took, took_cpu = read_all(user, files)
             cpu_between, began = cpu_seconds(), time.perf_counter()
             for some in texts:
                 for at in range(0, len(some), EMBEDDED_AT_ONCE):
@@ -101,7 +100,7 @@ def print_speed(user, count: int) -> None:
             if round_:  # the first one warms up
                 embedder_seconds += time.perf_counter() - began
                 embedder_cpu += cpu_seconds() - cpu_between
-                pipeline_cpu += cpu_between - cpu_before
+                pipeline_cpu += took_cpu
                 pipeline_seconds += took
                 chunks += sum(map(len, texts))
                 pages += sum(reading.page_count or 0 for reading in readings)
@@ -123,8 +122,9 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime + sum(end.cpu_seconds for end in READERS_ENDS)
 
 
-def read_all(user, files: list[Path]) -> float:
-    """Upload files, then read them as a worker does; the seconds that the reading took."""
+def read_all(user, files: list[Path]) -> tuple[float, float]:
+    """Upload files, then read them as a worker does; the seconds that the reading took, and those
+    of a processor."""
     from django.db import connection
 
     from knowledge.ingestion.confine import read_in_child
@@ -142,11 +142,11 @@ def read_all(user, files: list[Path]) -> float:
             ingest(*ids, read=read)
         connection.close()
 
-    began = time.perf_counter()
+    began, cpu_before = time.perf_counter(), cpu_seconds()
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         for done in [pool.submit(work) for _ in range(CONCURRENCY)]:
             done.result()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, cpu_seconds() - cpu_before
 
 
 def samples(directory: Path, count: int, seed: int) -> Iterator[Path]:
@@ -234,7 +234,7 @@ def print_memory(path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     # The vectors of so many passages would take hours; their memory is that of any others.
     type(embedder).embed = lambda self, texts: np.eye(len(texts), 384, dtype=np.float32)
-    took = read_all(find_by_login("acme-owner"), [path])
+    took, _ = read_all(find_by_login("acme-owner"), [path])
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     child = READERS_ENDS[-1].peak_kilobytes / 1024
     print(
