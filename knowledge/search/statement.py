@@ -5,24 +5,19 @@ the query (BM25), by its meaning (cosine) or by both, and returns the best. What
 counts for nothing in it, not even for how rare a word is.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
-from knowledge.models import Document, DocumentQuerySet
 from knowledge.search import fusion, lexical, nearest
 from knowledge.search.snippets import Snippet, Span, cut_snippet, find_words
+from knowledge.search.visible import SearchFilters, Visible, visible
 from tenants.context import current_organization_id
-from tenants.grants import EVERYTHING
 from tenants.models import Project, User
 
 Mode = Literal["hybrid", "vector", "text"]
@@ -67,27 +62,6 @@ _STATEMENTS = {
 }
 _OF_ALL = [_VISIBLE.replace("AS", "AS NOT", 1), nearest.NEAREST_OF_ALL, fusion.BY_MEANING]
 _VECTOR_OF_ALL = "WITH " + ",".join(_OF_ALL) + _HITS
-
-
-@dataclass(frozen=True)
-class SearchFilters:
-    """What must hold for a document; None asks nothing. `metadata` must be contained in its own."""
-
-    document: Sequence[UUID] | None = None
-    file_type: Sequence[str] | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    metadata: dict[str, Any] | None = None
-
-    def apply(self, documents: DocumentQuerySet) -> DocumentQuerySet:
-        conditions = {
-            "pk__in": self.document,
-            "file_type__in": self.file_type,
-            "created_at__gte": self.created_after,
-            "created_at__lt": self.created_before,
-            "metadata__contains": self.metadata,
-        }
-        return documents.filter(**{k: v for k, v in conditions.items() if v is not None})
 
 
 @dataclass(frozen=True)
@@ -139,23 +113,12 @@ def search(
     documents, those of the whole organization and those granted to the user. With `marked` the hits
     say where the words stand. The caller acts for the user's organization.
     """
-    documents = Document.objects.visible_to(user).searchable()
-    filters = filters or SearchFilters()
-    sees_everything = (
-        project is None
-        and filters == SearchFilters()
-        and Document.objects.reach(user) is EVERYTHING
-    )
-    if project is not None:
-        documents = documents.at_hand_in(project, user)
-    documents = filters.apply(documents)
-    try:
-        visible, parameters = _compiled(documents)
-    except EmptyResultSet:
+    seen = visible(user, project=project, filters=filters or SearchFilters())
+    if seen is None:
         return []
     if mode != "text" and vector is None:
         raise ValueError(f"The mode {mode} needs the vector of the query.")
-    parameters |= nearest.parameters(
+    parameters = seen.parameters | nearest.parameters(
         organization_id=current_organization_id(),
         vector=vector,
         embedding_model="" if vector is None else embedder().name,
@@ -170,7 +133,7 @@ def search(
     with connection.cursor() as cursor:
         if mode != "text":
             cursor.execute(nearest.SETTINGS)
-        cursor.execute(_statement(mode, visible, sees_everything=sees_everything), parameters)
+        cursor.execute(_statement(mode, seen), parameters)
         return [_hit(row) for row in cursor.fetchall()]
 
 
@@ -183,18 +146,7 @@ def _hit(row: tuple[Any, ...]) -> Hit:
     return replace(hit, highlights=highlights, snippet=cut_snippet(hit.content, highlights))
 
 
-def _statement(mode: Mode, visible: str, *, sees_everything: bool) -> str:
-    if mode == "vector" and sees_everything:
-        return _VECTOR_OF_ALL.format(visible=visible)
-    return _STATEMENTS[mode].format(visible=visible)
-
-
-def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
-    """The statement of a queryset, and its parameters by name: one predicate, not two copies."""
-    columns = documents.order_by().values(
-        "id", "filename", "file_type", "chunk_count", "lexeme_count", "place", "language"
-    )
-    sql, values = columns.query.sql_with_params()
-    parameters = {f"visible_{number}": value for number, value in enumerate(values)}
-    names = iter(parameters)
-    return re.sub("%s", lambda _: f"%({next(names)})s", sql), parameters
+def _statement(mode: Mode, seen: Visible) -> str:
+    if mode == "vector" and seen.is_all:
+        return _VECTOR_OF_ALL.format(visible=seen.sql)
+    return _STATEMENTS[mode].format(visible=seen.sql)
