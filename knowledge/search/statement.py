@@ -31,47 +31,66 @@ MAX_QUERY_CHARACTERS = 4_000
 _VISIBLE = """visible AS MATERIALIZED ({visible})"""
 
 # The words of a passage that stand for one of the query's (12 is what is between words).
+_MARKED = """
+CASE WHEN %(marked)s THEN ARRAY(
+    SELECT DISTINCT token FROM ts_parse('default', chunk.content)
+    WHERE tokid <> 12 AND tsvector_to_array(to_tsvector(document.language::regconfig, token))
+        && tsvector_to_array(to_tsvector(document.language::regconfig, %(query)s))
+) END"""
+_DOCUMENT = """
+JOIN knowledge_document document
+    ON document.organization_id = %(organization)s AND document.id = chunk.document_id"""
+
 _HITS = """
-SELECT visible.id, visible.filename, visible.file_type,
+SELECT document.id, document.filename, document.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
     best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8,
-    best.lexical_place, best.vector_place,
-    CASE WHEN %(marked)s THEN ARRAY(
-        SELECT DISTINCT token FROM ts_parse('default', chunk.content)
-        WHERE tokid <> 12 AND tsvector_to_array(to_tsvector(visible.language::regconfig, token))
-            && tsvector_to_array(to_tsvector(visible.language::regconfig, %(query)s))
-    ) END
+    best.lexical_place, best.vector_place, {marked}
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
     AND NOT chunk.is_deleted
-JOIN visible ON visible.id = chunk.document_id
+{document}
 LEFT JOIN knowledge_chunkembedding embedding
     ON embedding.organization_id = %(organization)s AND embedding.chunk_id = best.chunk_id
     AND embedding.embedding_model = %(embedding_model)s
 ORDER BY best.score DESC, best.chunk_id
 """
+_HITS_BY_WORDS = """
+SELECT document.id, document.filename, document.file_type,
+    chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
+    chunk.score::float8, NULL::float8, chunk.score::float8,
+    row_number() OVER (ORDER BY chunk.score DESC, chunk.id), NULL::bigint, {marked}
+FROM ranked chunk
+{document}
+ORDER BY chunk.score DESC, chunk.id
+"""
+
+
+def _joined(*parts: str, hits: str = _HITS, visible: str = _VISIBLE) -> str:
+    hits = hits.replace("{marked}", _MARKED).replace("{document}", _DOCUMENT)
+    return "WITH " + ",".join([visible, *parts]) + hits
+
 
 _STATEMENTS = {
-    mode: "WITH " + ",".join([_VISIBLE, *parts]) + _HITS
-    for mode, parts in {
-        "hybrid": [lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH],
-        "vector": [nearest.NEAREST, fusion.BY_MEANING],
-        "text": [lexical.LEXICAL, fusion.BY_WORDS],
-    }.items()
+    "hybrid": _joined(lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH),
+    "vector": _joined(nearest.NEAREST, fusion.BY_MEANING),
+    "text": _joined(lexical.FOUND, hits=_HITS_BY_WORDS),
 }
-_OF_ALL = [_VISIBLE.replace("AS", "AS NOT", 1), nearest.NEAREST_OF_ALL, fusion.BY_MEANING]
-_VECTOR_OF_ALL = "WITH " + ",".join(_OF_ALL) + _HITS
+_VECTOR_OF_ALL = _joined(
+    nearest.NEAREST_OF_ALL, fusion.BY_MEANING, visible=_VISIBLE.replace("AS", "AS NOT", 1)
+)
 
 
 @dataclass(frozen=True)
 class Hit:
     """A passage that was found. The higher the score, the better; it compares within one search.
 
-    `similarity` is the cosine to the query's vector, None without one. `lexical` is the BM25 score,
-    None when the passage is not among the best of that ranking. The places are those in the ranking
-    by words and by meaning, from 1. `highlights` says where in the content words of the query
-    stand, in any form, and `snippet` is the piece with most of them; both only when asked for.
+    `similarity` is the cosine to the query's vector, None by words alone. `lexical` is the BM25
+    score, None when the passage is not among the best of that ranking. The places are those in the
+    ranking by words and by meaning, from 1. `highlights` says where in the content words of the
+    query stand, in any form, and `snippet` is the piece with most of them; both only when asked
+    for.
     """
 
     document_id: UUID
@@ -126,7 +145,7 @@ def search(
     parameters |= {
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "words": lexical.MAX_WORDS,
-        "pool": max(fusion.POOL, top_k),
+        "pool": max(fusion.POOL, top_k) if mode == "hybrid" else top_k,
         "top_k": top_k,
         "marked": marked,
     }

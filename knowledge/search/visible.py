@@ -26,7 +26,7 @@ from tenants.models import Project, User
 
 KINDS_KEPT = 1_000  # of 6 kB or so
 
-_COLUMNS = ("id", "filename", "file_type", "chunk_count", "lexeme_count", "place", "language")
+_COLUMNS = ("id", "chunk_count", "lexeme_count", "place")
 # What a kept text may hold in itself: the names of states, yes and no. Never an id.
 _CONSTANTS = (str, bool, int)
 
