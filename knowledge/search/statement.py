@@ -44,18 +44,21 @@ JOIN knowledge_document document
 _HITS = """
 SELECT document.id, document.filename, document.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
-    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8,
+    best.score::float8, {similarity}, best.lexical::float8,
     best.lexical_place, best.vector_place, {marked}
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
     AND NOT chunk.is_deleted
 {document}
-LEFT JOIN knowledge_chunkembedding embedding
-    ON embedding.organization_id = %(organization)s AND embedding.chunk_id = best.chunk_id
-    AND embedding.embedding_model = %(embedding_model)s
 ORDER BY best.score DESC, best.chunk_id
 """
+# What only the words found has no distance yet.
+_SIMILARITY = """(
+    SELECT -(embedding <#> %(vector)s::halfvec) FROM knowledge_chunkembedding
+    WHERE organization_id = %(organization)s AND chunk_id = best.chunk_id
+        AND embedding_model = %(embedding_model)s
+)"""
 _HITS_BY_WORDS = """
 SELECT document.id, document.filename, document.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
@@ -67,18 +70,23 @@ ORDER BY chunk.score DESC, chunk.id
 """
 
 
-def _joined(*parts: str, hits: str = _HITS, visible: str = _VISIBLE) -> str:
+def _joined(*parts: str, hits: str, visible: str = _VISIBLE) -> str:
     hits = hits.replace("{marked}", _MARKED).replace("{document}", _DOCUMENT)
     return "WITH " + ",".join([visible, *parts]) + hits
 
 
+_HITS_BY_BOTH = _HITS.replace("{similarity}", _SIMILARITY)
+_HITS_BY_MEANING = _HITS.replace("{similarity}", "best.score::float8")
 _STATEMENTS = {
-    "hybrid": _joined(lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH),
-    "vector": _joined(nearest.NEAREST, fusion.BY_MEANING),
+    "hybrid": _joined(lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH, hits=_HITS_BY_BOTH),
+    "vector": _joined(nearest.NEAREST, fusion.BY_MEANING, hits=_HITS_BY_MEANING),
     "text": _joined(lexical.FOUND, hits=_HITS_BY_WORDS),
 }
 _VECTOR_OF_ALL = _joined(
-    nearest.NEAREST_OF_ALL, fusion.BY_MEANING, visible=_VISIBLE.replace("AS", "AS NOT", 1)
+    nearest.NEAREST_OF_ALL,
+    fusion.BY_MEANING,
+    hits=_HITS_BY_MEANING,
+    visible=_VISIBLE.replace("AS", "AS NOT", 1),
 )
 
 
@@ -145,7 +153,7 @@ def search(
     parameters |= {
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "words": lexical.MAX_WORDS,
-        "pool": max(fusion.POOL, top_k) if mode == "hybrid" else top_k,
+        "pool": _pool(mode, seen, top_k),
         "top_k": top_k,
         "marked": marked,
     }
@@ -163,6 +171,14 @@ def _hit(row: tuple[Any, ...]) -> Hit:
         return hit
     highlights = find_words(hit.content, words)
     return replace(hit, highlights=highlights, snippet=cut_snippet(hit.content, highlights))
+
+
+def _pool(mode: Mode, seen: Visible, top_k: int) -> int:
+    """How many passages a ranking is taken for: a fused one needs more than are asked for, and so
+    does an index, to find the neighbours among what may be seen."""
+    if mode == "text" or (mode == "vector" and seen.is_all):
+        return top_k
+    return max(fusion.POOL, top_k)
 
 
 def _statement(mode: Mode, seen: Visible) -> str:
