@@ -410,7 +410,7 @@ class Posting(models.Model):
     class Meta:
         base_manager_name = "objects"
         # No index on the block: the planner could take it for the key, and read all there is for
-        # each word. What removes postings reads the organization's key once instead.
+        # each word. What removes postings looks them up by the words of the passages instead.
         constraints = [ROWS, CompositeForeignKey("block", name="knowledge_posting_block")]
 
     def __str__(self):

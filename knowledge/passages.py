@@ -60,7 +60,7 @@ def replace_passages(
     `vectors` has a row of unit length for each passage. The caller acts for the organization, holds
     the document's row and saves its `PLACED`.
     """
-    document.refresh_from_db(fields=["language", "is_language_chosen", "place"])
+    document.refresh_from_db(fields=["is_language_chosen", *PLACED])
     if not document.is_language_chosen:
         document.language = tell_language(passage.content for passage in passages)
     _remove_passages(document)
@@ -96,7 +96,7 @@ def replace_passages(
 
 def _remove_passages(document: Document) -> None:
     """Remove them for good, children first; nothing that people made refers to them."""
-    remove_postings(document.organization_id, [document.place])
+    remove_postings(document.organization_id, [document])
     chunks = DocumentChunk.all_objects.filter(document_id=document.pk)
     embeddings = ChunkEmbedding.objects.filter(chunk__in=chunks.values("pk"))
     embeddings._raw_delete(embeddings.db)
@@ -121,7 +121,7 @@ def write_postings(document: Document) -> None:
 
 def rebuild_postings(document: Document) -> None:
     """Write the postings of a document anew. The caller does as for `write_postings`."""
-    remove_postings(document.organization_id, [document.place])
+    remove_postings(document.organization_id, [document])
     index_document(document)
 
 

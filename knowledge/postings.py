@@ -46,17 +46,38 @@ WITH found AS MATERIALIZED (
 SELECT coalesce(sum(frequency), 0), count(DISTINCT position) FROM found
 """
 
+# What is removed is looked up by the words of the passages, which are still there: the key of
+# postings begins with the word, and reading it for a block is reading the whole organization's.
+_BY_WORDS = """
+    SELECT posting.lexeme, posting.entries
+    FROM (
+        SELECT DISTINCT unnest(tsvector_to_array(
+            to_tsvector(%(language)s::regconfig, heading || E'\n' || content)
+        )) AS lexeme
+        FROM knowledge_documentchunk
+        WHERE organization_id = %(organization)s AND document_id = ANY(%(documents)s)
+    ) word CROSS JOIN LATERAL (
+        SELECT lexeme, entries FROM knowledge_posting
+        WHERE organization_id = %(organization)s AND block_id = %(block)s
+            AND lexeme = word.lexeme
+        OFFSET 0
+    ) posting
+"""
+_BY_BLOCK = """
+    SELECT lexeme, entries FROM knowledge_posting
+    WHERE organization_id = %(organization)s AND block_id = %(block)s
+"""
 _REMOVE = """
 WITH touched AS MATERIALIZED (
     SELECT lexeme, removed, ARRAY(
         SELECT entry FROM unnest(entries) AS entry WHERE (entry >> 44) <> ALL(%(numbers)s)
     ) AS kept
-    FROM knowledge_posting
+    FROM ({postings}) posting
     CROSS JOIN LATERAL (
-        SELECT array_agg(entry >> 20) FROM unnest(entries) AS entry
+        SELECT array_agg(entry) FROM unnest(entries) AS entry
         WHERE (entry >> 44) = ANY(%(numbers)s)
     ) AS gone(removed)
-    WHERE organization_id = %(organization)s AND block_id = %(block)s AND removed IS NOT NULL
+    WHERE removed IS NOT NULL
 ), emptied AS (
     DELETE FROM knowledge_posting posting USING touched
     WHERE posting.organization_id = %(organization)s AND posting.block_id = %(block)s
@@ -66,7 +87,8 @@ WITH touched AS MATERIALIZED (
     WHERE posting.organization_id = %(organization)s AND posting.block_id = %(block)s
         AND posting.lexeme = touched.lexeme AND cardinality(kept) > 0
 )
-SELECT count(DISTINCT passage) FROM touched CROSS JOIN LATERAL unnest(removed) AS passage
+SELECT coalesce(sum((entry >> 12) & 255), 0), array_agg(DISTINCT entry >> 20)
+FROM touched CROSS JOIN LATERAL unnest(removed) AS entry
 """
 
 
@@ -140,30 +162,47 @@ def language_of_postings(document: Document) -> str | None:
     return PostingBlock.objects.values_list("language", flat=True).get(pk=document.place >> 16)
 
 
-def remove_postings(organization_id: UUID | None, places: Iterable[int | None]) -> None:
-    """Remove the postings of documents by their places. The caller acts for the organization."""
-    numbers = defaultdict(list)
-    for place in places:
-        if place is not None:
-            numbers[place >> 16].append(place & 0xFFFF)
+def remove_postings(organization_id: UUID | None, documents: Iterable[Document]) -> None:
+    """Remove the postings of documents, whose passages are still there. The caller acts for the
+    organization, and holds the documents."""
+    placed = defaultdict(list)
+    for document in documents:
+        if document.place is not None:
+            placed[document.place >> 16].append(document)
     # In the order of the blocks: two that remove from the same ones never wait for each other.
-    held = PostingBlock.objects.filter(pk__in=numbers).order_by("pk").select_for_update()
+    held = PostingBlock.objects.filter(pk__in=placed).order_by("pk").select_for_update()
     for block in held:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _REMOVE,
-                {
-                    "organization": organization_id,
-                    "block": block.pk,
-                    "numbers": numbers[block.pk],
-                },
-            )
-            (chunks,) = cursor.fetchone()
+        chunks = _remove_from(block, organization_id, placed[block.pk])
         itself = PostingBlock.objects.filter(pk=block.pk)
         if chunks < block.chunk_count:
             itself.update(chunk_count=block.chunk_count - chunks)
         else:
             itself._raw_delete(itself.db)
+
+
+def _remove_from(
+    block: PostingBlock, organization_id: UUID | None, documents: list[Document]
+) -> int:
+    """Remove documents from a block that is held; return how many passages had a posting."""
+    parameters = {
+        "organization": organization_id,
+        "block": block.pk,
+        "language": block.language,
+        "documents": [document.pk for document in documents],
+        "numbers": [(document.place or 0) & 0xFFFF for document in documents],
+    }
+    left = sum(document.lexeme_count for document in documents)
+    passages: set[int] = set()
+    with connection.cursor() as cursor:
+        # Words that passages have no more, or PostgreSQL stems otherwise by now, are looked for.
+        for postings in (_BY_WORDS, _BY_BLOCK):
+            cursor.execute(_REMOVE.format(postings=postings), parameters)
+            lexemes, found = cursor.fetchone()
+            passages.update(found or ())
+            left -= lexemes
+            if not left:
+                break
+    return len(passages)
 
 
 def wrong_postings(organization_id: UUID, documents: Collection[UUID]) -> set[UUID]:
@@ -177,11 +216,11 @@ def wrong_postings(organization_id: UUID, documents: Collection[UUID]) -> set[UU
 def forget_documents(documents: Iterable[UUID]) -> None:
     """Remove the postings of documents that are about to be purged."""
     rows = Document.all_objects.filter(pk__in=list(documents), place__isnull=False)
-    places = defaultdict(list)
-    for organization_id, place in rows.order_by().values_list("organization_id", "place"):
-        places[organization_id].append(place)
-    for organization_id, of_organization in places.items():
-        remove_postings(organization_id, of_organization)
+    of_organizations = defaultdict(list)
+    for document in rows.order_by().only("organization_id", "place", "lexeme_count"):
+        of_organizations[document.organization_id].append(document)
+    for organization_id, found in of_organizations.items():
+        remove_postings(organization_id, found)
 
 
 def _claim_block(organization_id: UUID | None, language: str) -> PostingBlock:

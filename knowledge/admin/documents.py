@@ -90,7 +90,7 @@ class DocumentAdmin(GrantableAdmin):
     ]
     add_fieldsets = [(None, {"fields": ["file", "unpack", *CHOSEN]})]
     inlines = [AttachmentInline, ChunkInline]
-    actions = ["read_again"]
+    actions = ["read_again", "read_failed_again"]
     custom_urls = [("search/", "knowledge_document_search", search_page)]
 
     def get_queryset(self, request):
@@ -145,6 +145,14 @@ class DocumentAdmin(GrantableAdmin):
         documents = self.permitted(request, queryset, "change")
         count = reprocess_documents(documents=documents, by=request.user)
         self.message_user(request, f"Queued {count} documents.")
+
+    @admin.action(description="Read all failed documents again", permissions=["change"])
+    def read_failed_again(self, request, queryset):
+        """Those of the whole organization, whichever are selected."""
+        failed = Document.objects.filter(processing_status=Document.Status.FAILED)
+        documents = self.permitted(request, failed, "change").only("pk")
+        count = reprocess_documents(documents=documents, by=request.user)
+        self.message_user(request, f"Queued {count} documents that had failed.")
 
     @display(description="status", ordering="processing_status", label=COLORS)
     def status(self, document):

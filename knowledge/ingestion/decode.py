@@ -26,7 +26,7 @@ def decode_head(head: bytes, *, complete: bool) -> str | None:
     The last character may be cut in two unless the head is `complete`. Bytes that are not UTF-8
     are shown as Latin-1: whether they are text is the question here, not which text.
     """
-    encoding = _marked_encoding(head)
+    encoding = marked_encoding(head)
     try:
         text = codecs.getincrementaldecoder(encoding or "utf-8")().decode(head, final=complete)
     except UnicodeDecodeError:
@@ -39,7 +39,7 @@ def decode(data: bytes, *, declared: str | None = None) -> str:
 
     `declared` is the encoding that the file gives, which may be wrong.
     """
-    encoding = _marked_encoding(data) or declared
+    encoding = marked_encoding(data) or declared
     try:
         return data.decode(encoding or "utf-8")
     except (UnicodeError, LookupError):  # not every codec of Python makes text of bytes
@@ -52,10 +52,11 @@ def decode(data: bytes, *, declared: str | None = None) -> str:
 
 
 def has_byte_order_mark(data: bytes) -> bool:
-    return _marked_encoding(data) is not None
+    return marked_encoding(data) is not None
 
 
-def _marked_encoding(data: bytes) -> str | None:
+def marked_encoding(data: bytes) -> str | None:
+    """The encoding that the first bytes of a file name, if they are such a mark."""
     return next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
 
 

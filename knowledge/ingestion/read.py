@@ -31,9 +31,12 @@ def detect_type(path: Path, *, filename: str) -> str:
     """The file type ("pdf", "docx", "txt"), by the beginning of the content and by an archive's
     directory, which stands at its end: `path` is the whole file. Quick.
 
-    Raises UnreadableDocument for an empty file and for a format that cannot be read.
+    Raises UnreadableDocument for an empty file, for a format that cannot be read and for a text
+    that is too long.
     """
-    return _format_of(Sample.of(path, filename=filename)).file_type
+    file_format = _format_of(Sample.of(path, filename=filename))
+    file_format.refuse_long(path, Limits())
+    return file_format.file_type
 
 
 def read_document(path: Path, *, filename: str, limits: Limits | None = None) -> Reading:

@@ -5,10 +5,10 @@ from knowledge.search.statement import (
     MAX_QUERY_CHARACTERS,
     Hit,
     Mode,
-    SearchFilters,
     embed_query,
     search,
 )
+from knowledge.search.visible import SearchFilters
 
 __all__ = [
     "MAX_QUERY_CHARACTERS",

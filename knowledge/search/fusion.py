@@ -2,11 +2,6 @@
 
 POOL = 100  # passages of each ranking that go into the fused one
 
-BY_WORDS = """
-ranking AS (
-    SELECT chunk_id, score, score AS lexical, place AS lexical_place, NULL::bigint AS vector_place
-    FROM lexical
-)"""
 BY_MEANING = """
 ranking AS (
     SELECT chunk_id, score, NULL::real AS lexical, NULL::bigint AS lexical_place,

@@ -15,68 +15,86 @@ MAX_WORDS = 32  # of a long query the rarest count: the others cost much and say
 #
 # `LATERAL (... OFFSET 0)` keeps the planner to looking rows up by their keys, however wrong its
 # guess of how many there are.
-LEXICAL = """
+_SCORED = """
 corpus AS MATERIALIZED (
     SELECT sum(chunk_count)::float8 AS chunks,
         sum(lexeme_count)::float8 / sum(chunk_count) AS mean_length
     FROM visible
 ),
+blocks AS MATERIALIZED (
+    SELECT id, language FROM knowledge_postingblock WHERE organization_id = %(organization)s
+),
 words AS MATERIALIZED (
     SELECT spoken.language,
         unnest(tsvector_to_array(to_tsvector(spoken.language::regconfig, %(query)s))) AS lexeme
-    FROM (
-        SELECT DISTINCT language FROM knowledge_postingblock
-        WHERE organization_id = %(organization)s
-    ) spoken
+    FROM (SELECT DISTINCT language FROM blocks) spoken
 ),
 posted AS MATERIALIZED (
-    SELECT words.lexeme, posting.block, posting.entries
-    FROM words CROSS JOIN LATERAL (
-        SELECT block.id::bigint << 40 AS block, posting.entries
-        FROM knowledge_posting posting JOIN knowledge_postingblock block
-            ON block.organization_id = %(organization)s AND block.id = posting.block_id
-        WHERE posting.organization_id = %(organization)s AND posting.lexeme = words.lexeme
-            AND block.language = words.language
+    SELECT words.lexeme, posting.block_id::bigint << 40 AS block, ARRAY(
+        SELECT entry FROM unnest(posting.entries) AS entry
+        WHERE ((((posting.block_id::bigint << 40) | (entry >> 20)) >> 24)
+            IN (SELECT place FROM visible)) IS TRUE
+    ) AS entries
+    FROM words
+    CROSS JOIN LATERAL (
+        SELECT block_id, entries FROM knowledge_posting
+        WHERE organization_id = %(organization)s AND lexeme = words.lexeme
         OFFSET 0
     ) posting
+    JOIN blocks ON blocks.id = posting.block_id AND blocks.language = words.language
 ),
 rarity AS MATERIALIZED (
     SELECT found.lexeme, ln(1 + (corpus.chunks - found.chunks + 0.5) / (found.chunks + 0.5)) AS idf
     FROM corpus, (
-        SELECT lexeme, count(*)::float8 AS chunks
-        FROM (SELECT lexeme, (block | (unnest(entries) >> 20)) >> 24 AS place FROM posted) entry
-        WHERE (place IN (SELECT place FROM visible)) IS TRUE
-        GROUP BY lexeme
+        SELECT lexeme, sum(cardinality(entries))::float8 AS chunks FROM posted GROUP BY lexeme
     ) found
+    WHERE found.chunks > 0
     ORDER BY found.chunks, found.lexeme
     LIMIT %(words)s
 ),
-lexical AS MATERIALIZED (
-    SELECT chunk.id AS chunk_id, best.score,
-        row_number() OVER (ORDER BY best.score DESC, chunk.id) AS place
+scored AS MATERIALIZED (
+    SELECT passage,
+        sum(idf * 2.2::float8 * frequency / (frequency + 0.3::float8 + norm * length))::real
+            AS score
     FROM (
-        SELECT passage,
-            sum(idf * 2.2::float8 * frequency / (frequency + 0.3::float8 + norm * length))::real
-                AS score
-        FROM (
-            SELECT idf, 0.9::float8 / mean_length AS norm, block | (entry >> 20) AS passage,
-                ((entry >> 12) & 255)::float8 AS frequency, (entry & 4095)::float8 AS length
-            FROM corpus, (
-                SELECT idf, block, unnest(entries) AS entry FROM rarity JOIN posted USING (lexeme)
-            ) entries
-        ) entry
-        WHERE ((passage >> 24) IN (SELECT place FROM visible)) IS TRUE
-        GROUP BY passage
-        ORDER BY score DESC
-        FETCH FIRST %(pool)s ROWS WITH TIES
-    ) best
-    JOIN visible ON visible.place = (best.passage >> 24)
-    CROSS JOIN LATERAL (
-        SELECT id FROM knowledge_documentchunk
-        WHERE organization_id = %(organization)s AND document_id = visible.id
-            AND position = (best.passage & 16777215)::int AND NOT is_deleted
-        OFFSET 0
-    ) chunk
-    ORDER BY best.score DESC, chunk.id
-    LIMIT %(pool)s
+        SELECT idf, 0.9::float8 / mean_length AS norm, block | (entry >> 20) AS passage,
+            ((entry >> 12) & 255)::float8 AS frequency, (entry & 4095)::float8 AS length
+        FROM corpus, (
+            SELECT idf, block, unnest(entries) AS entry FROM rarity JOIN posted USING (lexeme)
+        ) entries
+    ) entry
+    GROUP BY passage
+    ORDER BY score DESC
+    FETCH FIRST %(pool)s ROWS WITH TIES
 )"""
+
+# The passage that each scored one stands for.
+_PASSAGES = """
+FROM scored JOIN visible ON visible.place = (scored.passage >> 24)
+CROSS JOIN LATERAL (
+    SELECT id, position, page, heading, content FROM knowledge_documentchunk
+    WHERE organization_id = %(organization)s AND document_id = visible.id
+        AND position = (scored.passage & 16777215)::int AND NOT is_deleted
+    OFFSET 0
+) chunk
+ORDER BY scored.score DESC, chunk.id
+LIMIT %(pool)s
+)"""
+LEXICAL = (
+    _SCORED
+    + """,
+lexical AS MATERIALIZED (
+    SELECT chunk.id AS chunk_id, scored.score,
+        row_number() OVER (ORDER BY scored.score DESC, chunk.id) AS place
+"""
+    + _PASSAGES
+)
+# The same where nothing else is asked: with what the passages say.
+FOUND = (
+    _SCORED
+    + """,
+ranked AS (
+    SELECT chunk.*, visible.id AS document_id, scored.score
+"""
+    + _PASSAGES
+)

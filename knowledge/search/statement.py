@@ -5,24 +5,19 @@ the query (BM25), by its meaning (cosine) or by both, and returns the best. What
 counts for nothing in it, not even for how rare a word is.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from knowledge.embedding import embedder
 from knowledge.ingestion.clean import clean_text
-from knowledge.models import Document, DocumentQuerySet
 from knowledge.search import fusion, lexical, nearest
 from knowledge.search.snippets import Snippet, Span, cut_snippet, find_words
+from knowledge.search.visible import SearchFilters, Visible, visible
 from tenants.context import current_organization_id
-from tenants.grants import EVERYTHING
 from tenants.models import Project, User
 
 Mode = Literal["hybrid", "vector", "text"]
@@ -36,68 +31,74 @@ MAX_QUERY_CHARACTERS = 4_000
 _VISIBLE = """visible AS MATERIALIZED ({visible})"""
 
 # The words of a passage that stand for one of the query's (12 is what is between words).
+_MARKED = """
+CASE WHEN %(marked)s THEN ARRAY(
+    SELECT DISTINCT token FROM ts_parse('default', chunk.content)
+    WHERE tokid <> 12 AND tsvector_to_array(to_tsvector(document.language::regconfig, token))
+        && tsvector_to_array(to_tsvector(document.language::regconfig, %(query)s))
+) END"""
+_DOCUMENT = """
+JOIN knowledge_document document
+    ON document.organization_id = %(organization)s AND document.id = chunk.document_id"""
+
 _HITS = """
-SELECT visible.id, visible.filename, visible.file_type,
+SELECT document.id, document.filename, document.file_type,
     chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
-    best.score::float8, -(embedding.embedding <#> %(vector)s::halfvec), best.lexical::float8,
-    best.lexical_place, best.vector_place,
-    CASE WHEN %(marked)s THEN ARRAY(
-        SELECT DISTINCT token FROM ts_parse('default', chunk.content)
-        WHERE tokid <> 12 AND tsvector_to_array(to_tsvector(visible.language::regconfig, token))
-            && tsvector_to_array(to_tsvector(visible.language::regconfig, %(query)s))
-    ) END
+    best.score::float8, {similarity}, best.lexical::float8,
+    best.lexical_place, best.vector_place, {marked}
 FROM (SELECT * FROM ranking ORDER BY score DESC, chunk_id LIMIT %(top_k)s) best
 JOIN knowledge_documentchunk chunk
     ON chunk.organization_id = %(organization)s AND chunk.id = best.chunk_id
     AND NOT chunk.is_deleted
-JOIN visible ON visible.id = chunk.document_id
-LEFT JOIN knowledge_chunkembedding embedding
-    ON embedding.organization_id = %(organization)s AND embedding.chunk_id = best.chunk_id
-    AND embedding.embedding_model = %(embedding_model)s
+{document}
 ORDER BY best.score DESC, best.chunk_id
 """
+# What only the words found has no distance yet.
+_SIMILARITY = """(
+    SELECT -(embedding <#> %(vector)s::halfvec) FROM knowledge_chunkembedding
+    WHERE organization_id = %(organization)s AND chunk_id = best.chunk_id
+        AND embedding_model = %(embedding_model)s
+)"""
+_HITS_BY_WORDS = """
+SELECT document.id, document.filename, document.file_type,
+    chunk.id, chunk.position, chunk.page, chunk.heading, chunk.content,
+    chunk.score::float8, NULL::float8, chunk.score::float8,
+    row_number() OVER (ORDER BY chunk.score DESC, chunk.id), NULL::bigint, {marked}
+FROM ranked chunk
+{document}
+ORDER BY chunk.score DESC, chunk.id
+"""
 
+
+def _joined(*parts: str, hits: str, visible: str = _VISIBLE) -> str:
+    hits = hits.replace("{marked}", _MARKED).replace("{document}", _DOCUMENT)
+    return "WITH " + ",".join([visible, *parts]) + hits
+
+
+_HITS_BY_BOTH = _HITS.replace("{similarity}", _SIMILARITY)
+_HITS_BY_MEANING = _HITS.replace("{similarity}", "best.score::float8")
 _STATEMENTS = {
-    mode: "WITH " + ",".join([_VISIBLE, *parts]) + _HITS
-    for mode, parts in {
-        "hybrid": [lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH],
-        "vector": [nearest.NEAREST, fusion.BY_MEANING],
-        "text": [lexical.LEXICAL, fusion.BY_WORDS],
-    }.items()
+    "hybrid": _joined(lexical.LEXICAL, nearest.NEAREST, fusion.BY_BOTH, hits=_HITS_BY_BOTH),
+    "vector": _joined(nearest.NEAREST, fusion.BY_MEANING, hits=_HITS_BY_MEANING),
+    "text": _joined(lexical.FOUND, hits=_HITS_BY_WORDS),
 }
-_OF_ALL = [_VISIBLE.replace("AS", "AS NOT", 1), nearest.NEAREST_OF_ALL, fusion.BY_MEANING]
-_VECTOR_OF_ALL = "WITH " + ",".join(_OF_ALL) + _HITS
-
-
-@dataclass(frozen=True)
-class SearchFilters:
-    """What must hold for a document; None asks nothing. `metadata` must be contained in its own."""
-
-    document: Sequence[UUID] | None = None
-    file_type: Sequence[str] | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    metadata: dict[str, Any] | None = None
-
-    def apply(self, documents: DocumentQuerySet) -> DocumentQuerySet:
-        conditions = {
-            "pk__in": self.document,
-            "file_type__in": self.file_type,
-            "created_at__gte": self.created_after,
-            "created_at__lt": self.created_before,
-            "metadata__contains": self.metadata,
-        }
-        return documents.filter(**{k: v for k, v in conditions.items() if v is not None})
+_VECTOR_OF_ALL = _joined(
+    nearest.NEAREST_OF_ALL,
+    fusion.BY_MEANING,
+    hits=_HITS_BY_MEANING,
+    visible=_VISIBLE.replace("AS", "AS NOT", 1),
+)
 
 
 @dataclass(frozen=True)
 class Hit:
     """A passage that was found. The higher the score, the better; it compares within one search.
 
-    `similarity` is the cosine to the query's vector, None without one. `lexical` is the BM25 score,
-    None when the passage is not among the best of that ranking. The places are those in the ranking
-    by words and by meaning, from 1. `highlights` says where in the content words of the query
-    stand, in any form, and `snippet` is the piece with most of them; both only when asked for.
+    `similarity` is the cosine to the query's vector, None by words alone. `lexical` is the BM25
+    score, None when the passage is not among the best of that ranking. The places are those in the
+    ranking by words and by meaning, from 1. `highlights` says where in the content words of the
+    query stand, in any form, and `snippet` is the piece with most of them; both only when asked
+    for.
     """
 
     document_id: UUID
@@ -139,23 +140,12 @@ def search(
     documents, those of the whole organization and those granted to the user. With `marked` the hits
     say where the words stand. The caller acts for the user's organization.
     """
-    documents = Document.objects.visible_to(user).searchable()
-    filters = filters or SearchFilters()
-    sees_everything = (
-        project is None
-        and filters == SearchFilters()
-        and Document.objects.reach(user) is EVERYTHING
-    )
-    if project is not None:
-        documents = documents.at_hand_in(project, user)
-    documents = filters.apply(documents)
-    try:
-        visible, parameters = _compiled(documents)
-    except EmptyResultSet:
+    seen = visible(user, project=project, filters=filters or SearchFilters())
+    if seen is None:
         return []
     if mode != "text" and vector is None:
         raise ValueError(f"The mode {mode} needs the vector of the query.")
-    parameters |= nearest.parameters(
+    parameters = seen.parameters | nearest.parameters(
         organization_id=current_organization_id(),
         vector=vector,
         embedding_model="" if vector is None else embedder().name,
@@ -163,14 +153,14 @@ def search(
     parameters |= {
         "query": clean_text(query[:MAX_QUERY_CHARACTERS]),
         "words": lexical.MAX_WORDS,
-        "pool": max(fusion.POOL, top_k),
+        "pool": _pool(mode, seen, top_k),
         "top_k": top_k,
         "marked": marked,
     }
     with connection.cursor() as cursor:
         if mode != "text":
             cursor.execute(nearest.SETTINGS)
-        cursor.execute(_statement(mode, visible, sees_everything=sees_everything), parameters)
+        cursor.execute(_statement(mode, seen), parameters)
         return [_hit(row) for row in cursor.fetchall()]
 
 
@@ -183,18 +173,15 @@ def _hit(row: tuple[Any, ...]) -> Hit:
     return replace(hit, highlights=highlights, snippet=cut_snippet(hit.content, highlights))
 
 
-def _statement(mode: Mode, visible: str, *, sees_everything: bool) -> str:
-    if mode == "vector" and sees_everything:
-        return _VECTOR_OF_ALL.format(visible=visible)
-    return _STATEMENTS[mode].format(visible=visible)
+def _pool(mode: Mode, seen: Visible, top_k: int) -> int:
+    """How many passages a ranking is taken for: a fused one needs more than are asked for, and so
+    does an index, to find the neighbours among what may be seen."""
+    if mode == "text" or (mode == "vector" and seen.is_all):
+        return top_k
+    return max(fusion.POOL, top_k)
 
 
-def _compiled(documents: DocumentQuerySet) -> tuple[str, dict[str, Any]]:
-    """The statement of a queryset, and its parameters by name: one predicate, not two copies."""
-    columns = documents.order_by().values(
-        "id", "filename", "file_type", "chunk_count", "lexeme_count", "place", "language"
-    )
-    sql, values = columns.query.sql_with_params()
-    parameters = {f"visible_{number}": value for number, value in enumerate(values)}
-    names = iter(parameters)
-    return re.sub("%s", lambda _: f"%({next(names)})s", sql), parameters
+def _statement(mode: Mode, seen: Visible) -> str:
+    if mode == "vector" and seen.is_all:
+        return _VECTOR_OF_ALL.format(visible=seen.sql)
+    return _STATEMENTS[mode].format(visible=seen.sql)

@@ -152,6 +152,18 @@ def test_documents_are_read_again(acme):
     assert (again.processing_status, again.error, again.attempts) == ("pending", "", 0)
 
 
+def test_all_that_failed_are_read_again_whichever_are_selected(acme, globex):
+    failed = {"processing_status": "failed", "error": "No text."}
+    selected, others = make_document(acme), [make_document(acme, **failed) for _ in range(2)]
+    theirs = make_document(globex, **failed)
+    asked = {"action": "read_failed_again", "_selected_action": [selected.pk]}
+    answer = signed_in("acme-owner").post(page(Document, "changelist"), asked, follow=True)
+    assert "Queued 2 documents that had failed." in answer.content.decode()
+    assert {reread(other).processing_status for other in others} == {"pending"}
+    assert reread(selected).updated_at == selected.updated_at
+    assert reread(theirs).processing_status == "failed"
+
+
 def test_a_document_is_removed(acme):
     document, client = make_document(acme), signed_in("acme-owner")
     assert document.filename in client.get(page(Document, "delete", document.pk)).content.decode()

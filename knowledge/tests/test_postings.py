@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -112,7 +113,7 @@ def test_documents_share_a_block_until_it_is_full(acme, monkeypatch):
 def test_a_document_leaves_and_the_others_stay(acme):
     with acting_for(acme):
         gone, kept = make_document(["wing drag"]), make_document(["wing flow", "lift"])
-        remove_postings(acme.pk, [gone.place, None])
+        remove_postings(acme.pk, [gone, Document(place=None)])
         assert entries() == {
             ("wing", kept.place, 0),
             ("flow", kept.place, 0),
@@ -124,11 +125,30 @@ def test_a_document_leaves_and_the_others_stay(acme):
         assert not PostingBlock.objects.exists()
 
 
+def test_removing_reads_the_postings_of_its_own_words_alone(acme):
+    with acting_for(acme):
+        gone, kept = make_document(["wing drag"]), make_document(["wing flow", "lift gust"])
+        with CaptureQueriesContext(connection) as queries:
+            remove_postings(acme.pk, [gone])
+    assert len([q for q in queries if "knowledge_posting " in q["sql"]]) == 1
+    with acting_for(acme):
+        assert {place for _, place, _ in entries()} == {kept.place}
+
+
+def test_words_that_the_passages_have_no_more_leave_too(acme):
+    with acting_for(acme):
+        gone, kept = make_document(["wing drag", "gust"]), make_document(["wing flow", "drag"])
+        DocumentChunk.objects.filter(document=gone, position=0).update(content="lift")
+        remove_postings(acme.pk, [gone])
+        assert {place for _, place, _ in entries()} == {kept.place}
+        assert PostingBlock.objects.get().chunk_count == 2
+
+
 def test_nothing_of_another_organization_is_removed(acme, globex):
     with acting_for(acme):
         ours = make_document(["wing"])
     with acting_for(globex):
-        remove_postings(acme.pk, [ours.place])
+        remove_postings(acme.pk, [ours])
         forget_documents([ours.pk])
     with acting_for(acme):
         assert entries() == {("wing", ours.place, 0)}

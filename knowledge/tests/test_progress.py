@@ -44,11 +44,15 @@ def hasty(monkeypatch):
     monkeypatch.setattr("knowledge.progress.SECONDS_BETWEEN", 0)
 
 
-def test_pages_are_told_of_one_by_one():
+@pytest.mark.parametrize(
+    ("name", "least"), [("handbook.pdf", 4), ("lighthouse.pptx", 2), ("orchard.xlsx", 2)]
+)
+def test_pages_slides_and_sheets_are_told_of_one_by_one(name, least):
     said = []
     with listening(lambda done, of: said.append((done, of))):
-        read.read_document(SAMPLES / "handbook.pdf", filename="handbook.pdf")
+        read.read_document(SAMPLES / name, filename=name)
     assert said == [(n, len(said)) for n in range(1, len(said) + 1)]
+    assert len(said) >= least
 
 
 def test_a_child_tells_its_parent_while_it_reads(monkeypatch):

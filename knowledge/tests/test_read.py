@@ -1,5 +1,6 @@
 import random
 import unicodedata
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,23 @@ def test_a_text_too_long_is_refused(write, size):
     path = write(b"a" * size)
     assert "more than 100 characters" in refusal(path, limits=Limits(characters=100))
     assert read_document(path, filename="x", limits=Limits(characters=size)).content == "a" * size
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("filename", ["x.txt", "x.md", "x.csv"])
+def test_a_text_too_long_is_refused_when_it_is_uploaded(write, monkeypatch, filename, encoding):
+    monkeypatch.setattr("knowledge.ingestion.read.Limits", partial(Limits, characters=101))
+    fits, too_long = (("\u00fc\U0001d11e;" * 40)[:size] for size in (101, 102))
+    assert detect_type(write(fits.encode(encoding)), filename=filename)
+    with pytest.raises(UnreadableDocument, match="more than 101 characters"):
+        detect_type(write(too_long.encode(encoding)), filename=filename)
+
+
+def test_a_text_of_an_unknown_encoding_is_refused_by_its_size_alone(write, monkeypatch):
+    monkeypatch.setattr("knowledge.ingestion.read.Limits", partial(Limits, characters=100))
+    assert detect_type(write(b"\xfc" * 400), filename="x.txt") == "txt"
+    with pytest.raises(UnreadableDocument, match="more than 100 characters"):
+        detect_type(write(b"\xfc" * 401), filename="x.txt")
 
 
 def test_what_is_invisible_goes_and_what_is_odd_becomes_plain():

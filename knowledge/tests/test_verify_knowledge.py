@@ -240,6 +240,17 @@ def test_nothing_is_written_unless_it_is_asked_for(acme, document):
         assert not ChunkEmbedding.objects.exists()
 
 
+def test_vectors_of_another_model_are_a_hint_and_no_fault(acme, document):
+    assert "reembed" not in verify()
+    with acting_for(acme):
+        Document.objects.update(embedding_model="another")
+        ChunkEmbedding.objects.update(embedding_model="another")
+    said = verify()
+    assert "acme: 1 documents have vectors of another embedding model" in said
+    assert "manage.py reembed" in said
+    assert "all right" in said
+
+
 def test_one_organization_can_be_verified_alone(acme, document, people):
     other = read_document(TEXT, by=people["globex-owner"])
     Path(other.file.path).unlink()

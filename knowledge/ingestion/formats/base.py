@@ -52,10 +52,12 @@ class Format:
 
     `file_type` is the usual extension, `label` what people call the format, or ""
     where another format names it too. `recognizes` looks at
-    the sample only, of a container at its directory too. `read` raises UnreadableDocument.
+    the sample only, of a container at its directory too. `read` raises UnreadableDocument, and so
+    does `refuse_long`, quickly, for what `read` would refuse for its length.
     """
 
     file_type: str
     label: str
     recognizes: Callable[[Sample], bool]
     read: Callable[[Path, Limits], Reading]
+    refuse_long: Callable[[Path, Limits], None] = lambda path, limits: None

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from knowledge.ingestion.formats.assembly import Assembly
 from knowledge.ingestion.formats.base import Format, Sample
-from knowledge.ingestion.formats.plain import read_text
+from knowledge.ingestion.formats.plain import read_text, refuse_long_text
 from knowledge.ingestion.formats.sheets import too_many_cells
 from knowledge.ingestion.formats.tables import table_lines
 from knowledge.ingestion.reading import Limits, Reading
@@ -129,4 +129,6 @@ def _counted(rows: Iterator[list[str]], limits: Limits) -> Iterator[list[str]]:
         yield row
 
 
-FORMAT = Format(file_type="csv", label="CSV", recognizes=_recognizes, read=_read)
+FORMAT = Format(
+    file_type="csv", label="CSV", recognizes=_recognizes, read=_read, refuse_long=refuse_long_text
+)

@@ -117,12 +117,18 @@ def _recognizes(sample: Sample) -> bool:
     return _PAGE.match(text) is not None
 
 
-def _read(path: Path, limits: Limits) -> Reading:
+def _refuse_long(path: Path, limits: Limits) -> None:
     if path.stat().st_size > _LONGEST * limits.characters:
         raise too_many_characters(limits)
+
+
+def _read(path: Path, limits: Limits) -> Reading:
+    _refuse_long(path, limits)
     blocks = Blocks(limits)
     add_html(blocks, decode_html(path.read_bytes()))
     return blocks.reading(FORMAT.file_type)
 
 
-FORMAT = Format(file_type="html", label="HTML", recognizes=_recognizes, read=_read)
+FORMAT = Format(
+    file_type="html", label="HTML", recognizes=_recognizes, read=_read, refuse_long=_refuse_long
+)

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from knowledge.ingestion.formats.base import Format, Sample
-from knowledge.ingestion.formats.plain import read_text
+from knowledge.ingestion.formats.plain import read_text, refuse_long_text
 from knowledge.ingestion.reading import MAX_HEADINGS, MAX_TITLE_CHARACTERS, Heading, Limits, Reading
 
 _EXTENSIONS = {"md", "markdown", "mdown", "mkd"}
@@ -66,4 +66,10 @@ def _read(path: Path, limits: Limits) -> Reading:
     return Reading(content, FORMAT.file_type, headings=headings, is_markdown=True)
 
 
-FORMAT = Format(file_type="md", label="Markdown", recognizes=_recognizes, read=_read)
+FORMAT = Format(
+    file_type="md",
+    label="Markdown",
+    recognizes=_recognizes,
+    read=_read,
+    refuse_long=refuse_long_text,
+)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from knowledge.ingestion import progress
 from knowledge.ingestion.archives import Archive, open_archive
 from knowledge.ingestion.formats import ooxml
 from knowledge.ingestion.formats.assembly import Assembly
@@ -46,6 +47,7 @@ def _read(path: Path, limits: Limits) -> Reading:
         for number, slide in enumerate(slides, start=1):
             assembly.begin_page()
             _read_slide(archive, slide, number, assembly)
+            progress.tell(number, len(slides))
     return assembly.reading(FORMAT.file_type)
 
 

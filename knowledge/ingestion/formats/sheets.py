@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from knowledge.ingestion import progress
 from knowledge.ingestion.archives import DAMAGED, open_archive
 from knowledge.ingestion.formats.assembly import Assembly
 from knowledge.ingestion.formats.base import Format, Sample
@@ -67,6 +68,7 @@ def _read(file_type: str, path: Path, limits: Limits) -> Reading:
             assembly.begin_page()
             if sheet.typ == type(sheet.typ).WorkSheet:
                 left -= _read_sheet(workbook.get_sheet_by_index(at), assembly, limits, left)
+            progress.tell(at + 1, len(workbook.sheets_metadata))
     return assembly.reading(file_type)
 
 

@@ -1,6 +1,9 @@
 from django.core.management.base import BaseCommand, CommandError
 
+from knowledge.embedding import EmbedderUnavailable
+from knowledge.ingestion.reembed import of_another_model
 from knowledge.verification import Verification
+from tenants.context import acting_for
 from tenants.models import Organization
 
 
@@ -36,6 +39,7 @@ class Command(BaseCommand):
                 wrong += 1
                 left += not self.report(found.slug, fault, repair=repair)
             documents += verification.documents
+            self.hint(found)
         looked_at = f"{len(organizations)} organizations, {documents} documents"
         if left and not repair:
             raise CommandError(f"{looked_at}: {wrong} faults; --repair mends what it can.")
@@ -43,6 +47,19 @@ class Command(BaseCommand):
             raise CommandError(f"{looked_at}: {wrong - left} faults mended, {left} are left.")
         outcome = f"{wrong} faults mended" if wrong else "all right"
         self.stdout.write(f"{looked_at}: {outcome}.")
+
+    def hint(self, organization):
+        """Say of documents that only their words find what to do; it is no fault."""
+        try:
+            with acting_for(organization, read_only=True):
+                count = of_another_model().count()
+        except EmbedderUnavailable:
+            return
+        if count:
+            self.stdout.write(
+                f"{organization.slug}: {count} documents have vectors of another embedding model:"
+                " only their words find them until `manage.py reembed` has given them new ones."
+            )
 
     def report(self, slug, fault, *, repair):
         """Say what is wrong, and mend it where that is asked for and possible; return whether it

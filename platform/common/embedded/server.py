@@ -20,7 +20,7 @@ SETTINGS = {
     "listen_addresses": "",  # the socket alone, in a directory of its account alone
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
+    "shared_buffers": "256MB",  # the index over the vectors of 100,000 passages takes half of it
     "cluster_name": "chancery",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %u ",

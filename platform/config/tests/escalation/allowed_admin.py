@@ -225,4 +225,5 @@ ALLOWED_IN_ADMIN = [
     Rule("owner manager", "delete Document", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "delete_selected Document", "own joined unjoined", "does>~Document"),
     Rule("owner manager", "read_again Document", "own", "does>Document.error"),
+    Rule("owner manager", "read_failed_again Document", "own", "does>Document.error"),
 ]
