@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, Q, Sum
+from django.utils import timezone
 
 from agents.accounting.periods import end_of, midnight, renews_at, start_of
 from agents.accounting.prices import Model, Price
@@ -186,6 +187,19 @@ def state_of(budget: Budget, at: datetime) -> State:
     row = BudgetPeriod.objects.filter(budget=budget, starts_on=starts_on).first()
     used = row.used if row else recorded(budget, starts_on)
     return State(budget, used, renews_at(budget.period, at))
+
+
+def with_state(budgets: list[Any]) -> list[Any]:
+    """The budgets, each with its `state` just now; one statement where each has been called for."""
+    now = timezone.now()
+    rows = BudgetPeriod.objects.filter(_of_period(budgets, now))
+    used = dict(rows.values_list("budget_id", "used"))
+    for budget in budgets:
+        found = used.get(budget.pk)
+        if found is None:
+            found = recorded(budget, start_of(budget.period, now))
+        budget.state = State(budget, found, renews_at(budget.period, now))
+    return budgets
 
 
 def recorded(budget: Any, starts_on: date) -> Decimal:

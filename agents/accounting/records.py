@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.accounting import budgets
-from agents.accounting.budgets import Caller, State, amount_of
+from agents.accounting.budgets import Amount, Caller, State, amount_of
 from agents.accounting.prices import Price, model_called
 from agents.models import OpenCall, UsageRecord
 from agents.models.usage import Call
@@ -78,8 +78,8 @@ def settle(call: Any, ended: Ended) -> Sequence[State]:
     budgets.wait_for_periods(organization_id)
     if not OpenCall.objects.filter(pk=call.pk).delete()[0]:
         return []
-    price, usage = _price_of(call), ended.usage
-    used = amount_of(price, usage)
+    usage = ended.usage
+    used = amount_of(_price_of(call), usage)
     UsageRecord.objects.create(
         id=call.pk,
         **{name: getattr(call, name) for name in _SHARED},
@@ -96,9 +96,12 @@ def settle(call: Any, ended: Ended) -> Sequence[State]:
     caller = Caller(
         organization_id, call.user_id, call.project_id, call.agent_id, call.agent_version_id
     )
-    worst = amount_of(price, Usage(call.input_tokens, call.output_tokens))
     return budgets.settle(
-        budgets.holding_for(caller), call.budgets, worst=worst, used=used, at=call.started_at
+        budgets.holding_for(caller),
+        call.budgets,
+        worst=worst_of(call),
+        used=used,
+        at=call.started_at,
     )
 
 
@@ -110,6 +113,11 @@ def settle_lost(call_id: UUID) -> bool:
     usage = Usage(call.input_tokens, call.output_tokens)
     settle(call, Ended(Outcome.LOST, usage, reason="interrupted", is_estimated=True))
     return True
+
+
+def worst_of(call: OpenCall) -> Amount:
+    """What a call that runs has taken from its budgets."""
+    return amount_of(_price_of(call), Usage(call.input_tokens, call.output_tokens))
 
 
 def _price_of(call: Call) -> Price:
