@@ -197,11 +197,11 @@ def test_who_is_cancelled_leaves_nothing_reserved(acme, settings, wait):
 
 
 def test_a_call_that_no_longer_fits_fails_its_turn(acme, member, settings):
-    reply = ask(member, model_name=MODEL)
-    with acting_for(acme):
-        budget = make_budget(4_100, user_id=member.pk)  # the reply's own 4,096, and no prompt
     with fake_server("openai", SAID) as server:
         lead_to(settings, "openai", server)
+        reply = ask(member, model_name=MODEL)
+        with acting_for(acme):
+            budget = make_budget(4_100, user_id=member.pk)  # the reply's own 4,096, and no prompt
         reply = answer(reply)
     assert server.received == []
     assert records(acme) == []
@@ -272,6 +272,7 @@ def test_sums_are_the_providers_own_whatever_goes_wrong(acme, member, settings, 
         )
         for _ in range(count * 2)
     ]
+    settings.OPENAI_API_KEY = "sk-of-the-test-0815"
     with acting_for(acme):
         budget = make_budget(1_000_000_000)
         agent = make_agent(by=member, model_name=MODEL, fallback_model="gemini-2.5-pro")
