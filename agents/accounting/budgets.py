@@ -77,6 +77,7 @@ class State:
         budget = self.budget
         return {
             "budget": str(budget.pk),
+            "name": budget.name,
             "of": [what for what in ("project", "agent", "user") if getattr(budget, f"{what}_id")]
             or ["organization"],
             "unit": budget.unit,
@@ -95,9 +96,9 @@ class BudgetExceeded(Exception):
         budget = state.budget
         unit = "tokens" if budget.unit == Budget.Unit.TOKENS else budget.currency
         super().__init__(
-            f"The budget of {_owners_of(budget)} is {plain(budget.limit)} {unit} a"
-            f" {budget.period}; {plain(state.used)} are used, and this could take more than is"
-            f" left. It renews at {state.as_data()['renews_at']}."
+            f"{_called(budget)} is {plain(budget.limit)} {unit} a {budget.period};"
+            f" {plain(state.used)} are used, and this could take more than is left."
+            f" It renews at {state.as_data()['renews_at']}."
         )
         self.state = state
 
@@ -318,8 +319,10 @@ def _locked(budgets: Sequence[Budget], at: datetime) -> list[BudgetPeriod]:
     return found
 
 
-def _owners_of(budget: Budget) -> str:
+def _called(budget: Budget) -> str:
+    """How a budget is called towards whoever comes upon it."""
     parts = [
         f"this {what}" for what in ("user", "agent", "project") if getattr(budget, f"{what}_id")
     ]
-    return " with ".join(parts) or "the organization"
+    name = f" {budget.name}" if budget.name else ""
+    return f"The budget{name} of {' with '.join(parts) or 'the organization'}"

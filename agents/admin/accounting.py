@@ -6,18 +6,17 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.paginator import InfinitePaginator
 
 from agents.accounting.budgets import plain, state_of
+from agents.api.budgets import FIXED
 from agents.models import Budget, UsageRecord
 from tenants.admin.base import TIMES, OrganizationAdmin, ReadOnly
 from tenants.models import OrganizationUsage
 
-FIXED = ["project", "agent", "user", "unit", "currency", "period"]
 NUMBERS = ["input_tokens", "cached_tokens", "output_tokens", "cost", "currency"]
 
 
 @admin.register(Budget)
 class BudgetAdmin(OrganizationAdmin):
-    """What may be used of models in each day or month (UTC). Of one that is there, the limit alone
-    can be changed."""
+    """What may be used of models in each day or month (UTC). What one counts stays."""
 
     list_display = ["shown", "project", "agent", "user", "used", "renews"]
     list_select_related = ["project", "agent", "user"]
@@ -28,6 +27,7 @@ class BudgetAdmin(OrganizationAdmin):
         ("agent", AutocompleteSelectFilter),
         ("user", AutocompleteSelectFilter),
     ]
+    search_fields = ["name"]
     ordering = ["-id"]
     autocomplete_fields = ["project", "agent", "user"]
     fieldsets = [
@@ -38,7 +38,7 @@ class BudgetAdmin(OrganizationAdmin):
                 "description": "Of the whole organization where nothing is chosen.",
             },
         ),
-        ("How much", {"fields": ["limit", "unit", "currency", "period"]}),
+        ("How much", {"fields": ["name", "limit", "unit", "currency", "period"]}),
         ("Use", {"fields": ["used", "renews"]}),
         TIMES,
     ]

@@ -26,7 +26,7 @@ class BudgetSerializer(serializers.ModelSerializer):
     """What may be used in each day or month, beginning at midnight UTC.
 
     Of the organization where nothing is named; else of the project, the agent and the user that
-    are, where several are, together. Its limit alone can be changed.
+    are, where several are, together. What it counts stays; its name and its limit can be changed.
     """
 
     project = VisibleField(queryset=Project.objects.all(), required=False, allow_null=True)
@@ -41,6 +41,7 @@ class BudgetSerializer(serializers.ModelSerializer):
         model = Budget
         fields = [
             "id",
+            "name",
             "project",
             "agent",
             "user",
@@ -80,11 +81,12 @@ class BudgetSerializer(serializers.ModelSerializer):
 
 
 MONEY_HAS_ONE = "Money has a currency, tokens have none."
+FIXED = frozenset({"project", "agent", "user", "unit", "currency", "period"})
 _STAYS = "This stays as it is: add another budget, and delete this one."
 
 
 def refuse_other_changes(budget: Any, attrs: dict[str, Any]) -> None:
-    changed = {name for name in attrs if name != "limit" and attrs[name] != getattr(budget, name)}
+    changed = {name for name in attrs.keys() & FIXED if attrs[name] != getattr(budget, name)}
     if changed:
         raise serializers.ValidationError(dict.fromkeys(changed, _STAYS))
 
@@ -95,7 +97,9 @@ class UsageQuerySerializer(serializers.Serializer):
     since = serializers.DateField(required=False)
     until = serializers.DateField(required=False)
     group_by = serializers.CharField(
-        required=False, default="day", help_text=f"One or more of {', '.join(GROUPS)}, by commas."
+        required=False,
+        default="day,model",
+        help_text=f"One or more of {', '.join(GROUPS)}, by commas.",
     )
 
     def validate_group_by(self, value: str) -> list[str]:

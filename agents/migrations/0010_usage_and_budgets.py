@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ("is_deleted", models.BooleanField(default=False, editable=False)),
                 ("deleted_at", models.DateTimeField(editable=False, null=True)),
                 ("deletion_id", models.UUIDField(editable=False, null=True)),
+                ("name", models.CharField(blank=True, max_length=100)),
                 (
                     "unit",
                     models.CharField(
@@ -303,6 +304,7 @@ class Migration(migrations.Migration):
             model_name="budget",
             constraint=tenants.audit.triggers.Audited(
                 columns=(
+                    "name",
                     "project_id",
                     "agent_id",
                     "user_id",
@@ -312,6 +314,7 @@ class Migration(migrations.Migration):
                     "limit",
                 ),
                 name="agents_budget_audit",
+                title="name",
             ),
         ),
         migrations.AddConstraint(

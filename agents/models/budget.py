@@ -26,6 +26,7 @@ class Budget(ControlPlaneOwned):
         DAY = "day", "Day"
         MONTH = "month", "Month"
 
+    name = models.CharField(max_length=100, blank=True)
     project = TenantForeignKey(
         "tenants.Project", models.CASCADE, null=True, blank=True, related_name="budgets"
     )
@@ -51,6 +52,7 @@ class Budget(ControlPlaneOwned):
             Audited(
                 name="agents_budget_audit",
                 columns=(
+                    "name",
                     "project_id",
                     "agent_id",
                     "user_id",
@@ -59,6 +61,7 @@ class Budget(ControlPlaneOwned):
                     "period",
                     "limit",
                 ),
+                title="name",
             ),
             CompositeForeignKey("project", name="agents_budget_project"),
             CompositeForeignKey("agent", name="agents_budget_agent"),
@@ -90,8 +93,9 @@ class Budget(ControlPlaneOwned):
         indexes = [deleted_rows("agents_budget_deleted")]
 
     def __str__(self):
-        what = f"{self.unit}" if self.unit == self.Unit.TOKENS else self.currency
-        return f"{self.limit.normalize():f} {what} a {self.period}"
+        what = self.currency or self.unit
+        amount = f"{self.limit.normalize():f} {what} a {self.period}"
+        return f"{self.name} ({amount})" if self.name else amount
 
 
 class BudgetPeriod(models.Model):
