@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, router, transaction
 
 from agents.accounting.asking import refuse_what_cannot_fit
+from agents.accounting.budgets import Caller
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
 from agents.models.agent import AgentSettings
 from agents.providers import ModelUnavailable, candidates_for
@@ -112,7 +113,7 @@ def post_message(
     if earlier := _earlier_reply(conversation, content, idempotency_key):
         return earlier
     version = _runnable_version(conversation, by)
-    refuse_what_cannot_fit(conversation, version, content)
+    refuse_what_cannot_fit(Caller.in_conversation(conversation), version, content)
     try:
         with transaction.atomic():
             reply: Any = _store_turn(conversation, content, idempotency_key, version, by)

@@ -39,6 +39,25 @@ class Caller:
     token_id: UUID | None = None
     reply_id: UUID | None = None
 
+    @classmethod
+    def in_conversation(cls, conversation: Any, **more: UUID | None) -> "Caller":
+        return cls(
+            organization_id=conversation.organization_id,
+            user_id=conversation.user_id,
+            project_id=conversation.project_id,
+            agent_id=conversation.agent_id,
+            **more,
+        )
+
+    @classmethod
+    def of_reply(cls, reply: Any) -> "Caller":
+        return cls.in_conversation(
+            reply.conversation,
+            agent_version_id=reply.agent_version_id,
+            token_id=reply.asked_with,
+            reply_id=reply.pk,
+        )
+
 
 @dataclass(frozen=True)
 class Amount:

@@ -5,7 +5,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.paginator import InfinitePaginator
 
-from agents.accounting.budgets import plain, state_of
+from agents.accounting.budgets import plain, state_of, with_state
 from agents.api.budgets import FIXED
 from agents.models import Budget, UsageRecord
 from tenants.admin.base import TIMES, OrganizationAdmin, ReadOnly
@@ -47,6 +47,11 @@ class BudgetAdmin(OrganizationAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return [*super().get_readonly_fields(request, obj), *(FIXED if obj else [])]
+
+    def get_changelist_instance(self, request):
+        found = super().get_changelist_instance(request)
+        found.result_list = with_state(list(found.result_list))
+        return found
 
     def get_fieldsets(self, request, obj=None):
         """Of a new budget nothing is used that anybody could say."""

@@ -138,19 +138,7 @@ def _load(reply_id: UUID) -> Turn:
             max_tokens=version.max_tokens,
             organization=reply.organization.name,
         ),
-        candidates=accounted_candidates(providers.candidates_for(version), _caller(reply)),
-    )
-
-
-def _caller(reply: Any) -> Caller:
-    return Caller(
-        organization_id=reply.organization_id,
-        user_id=reply.conversation.user_id,
-        project_id=reply.conversation.project_id,
-        agent_id=reply.conversation.agent_id,
-        agent_version_id=reply.agent_version_id,
-        token_id=reply.asked_with,
-        reply_id=reply.pk,
+        candidates=accounted_candidates(providers.candidates_for(version), Caller.of_reply(reply)),
     )
 
 
