@@ -7,6 +7,8 @@ from agents.providers.errors import EXPLANATIONS as OF_PROVIDERS
 
 # What `finish_reason` means to whoever asked, where the turn did not end well.
 EXPLANATIONS = OF_PROVIDERS | {
+    "budget": "A budget is used up, or what is left of it does not suffice.",
+    "price_unknown": "A budget counts money, and the price of this agent's model is not known.",
     "error": "Something went wrong while this was being answered. Ask again; the cause is logged.",
     "interrupted": "The answer was interrupted before its end. Ask again.",
     "model_unavailable": "This agent's model is not available in this installation.",

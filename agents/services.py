@@ -5,6 +5,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, router, transaction
 
+from agents.accounting.asking import refuse_what_cannot_fit
+from agents.accounting.budgets import Caller
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
 from agents.models.agent import AgentSettings
 from agents.providers import ModelUnavailable, candidates_for
@@ -104,16 +106,17 @@ def post_message(
     """Ask a question; return the pending reply, whose turn is queued in the same transaction.
 
     The same key with the same content returns the reply there is. Raises IdempotencyConflict,
-    PermissionDenied, AgentNotPublished, ModelUnavailable or TurnInProgress, having stored nothing;
-    and Gone when the conversation has just been deleted.
+    PermissionDenied, AgentNotPublished, ModelUnavailable, BudgetExceeded, PriceUnknown or
+    TurnInProgress, having stored nothing; and Gone when the conversation has just been deleted.
     """
     deletion.hold_to_change(conversation)
     if earlier := _earlier_reply(conversation, content, idempotency_key):
         return earlier
     version = _runnable_version(conversation, by)
+    refuse_what_cannot_fit(Caller.in_conversation(conversation), version, content)
     try:
         with transaction.atomic():
-            reply: Any = _store_turn(conversation, content, idempotency_key, version)
+            reply: Any = _store_turn(conversation, content, idempotency_key, version, by)
     except IntegrityError as error:
         constraint = _broken_constraint(error)
         if constraint.startswith("agents_message_one_turn_at_a_time"):
@@ -168,7 +171,7 @@ def _runnable_version(conversation: Conversation, by: User) -> AgentVersion:
 
 
 def _store_turn(
-    conversation: Conversation, content: str, key: str, version: AgentVersion
+    conversation: Conversation, content: str, key: str, version: AgentVersion, by: User
 ) -> Message:
     asked = Message.objects.create(
         conversation=conversation, role=Message.Role.USER, content=content, idempotency_key=key
@@ -179,6 +182,7 @@ def _store_turn(
         status=Message.Status.PENDING,
         agent_version=version,
         reply_to=asked,
+        asked_with=getattr(by, "token_id", None),
     )
 
 

@@ -5,8 +5,10 @@ from uuid import UUID
 from django.db import connection
 from procrastinate.contrib.django import app
 
+from agents.accounting.records import settle_lost
 from agents.runtime import turn
 from common import jobs
+from tenants.context import acting_for
 
 QUEUE = "turns"
 SWEPT_AT_ONCE = 1_000
@@ -44,6 +46,20 @@ def queue_lost_turns(timestamp: int) -> int:
         cursor.execute("SELECT * FROM agents_find_lost_replies(%s)", [SWEPT_AT_ONCE])
         lost = cursor.fetchall()
     return sum(queue_turn(*ids) for ids in lost)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue=QUEUE, queueing_lock="agents.settle", priority=jobs.MAINTENANCE_PRIORITY)
+def settle_lost_calls(timestamp: int) -> int:
+    """Settle the calls of models whose process is gone. Return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM agents_find_lost_calls(%s)", [SWEPT_AT_ONCE])
+        lost = cursor.fetchall()
+    settled = 0
+    for organization_id, call_id in lost:
+        with acting_for(organization_id):
+            settled += settle_lost(call_id)
+    return settled
 
 
 @app.periodic(cron="37 3 * * *")

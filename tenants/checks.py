@@ -43,6 +43,9 @@ UNAUDITED = {
     "knowledge_chunkembedding": "made from its chunk",
     "knowledge_postingblock": "where postings lie",
     "knowledge_posting": "made from chunks",
+    "agents_budgetperiod": "what was used of a budget, which follows from records of usage",
+    "agents_opencall": "a call that runs; it leaves a record of usage",
+    "agents_usagerecord": "a record itself, which cannot be changed",
     "agents_turnevent": "what a turn streamed; its message is audited",
 }
 

@@ -34,6 +34,10 @@ class Permissions(models.TextChoices):
     PROVIDERS_ADD = "agents.add_modelprovider", "Add model providers with their keys"
     PROVIDERS_CHANGE = "agents.change_modelprovider", "Change model providers and their keys"
     PROVIDERS_DELETE = "agents.delete_modelprovider", "Delete model providers"
+    BUDGETS_VIEW = "agents.view_budget", "See budgets and what is used of them"
+    BUDGETS_ADD = "agents.add_budget", "Add budgets"
+    BUDGETS_CHANGE = "agents.change_budget", "Change budgets"
+    BUDGETS_DELETE = "agents.delete_budget", "Delete budgets"
     CONVERSATIONS_VIEW_ALL = "agents.view_all_conversations", "Read other people's conversations"
     DOCUMENTS_VIEW = "knowledge.view_document", "Read and search documents"
     DOCUMENTS_VIEW_ALL = "knowledge.view_all_documents", "Read the documents of every project"
@@ -63,6 +67,7 @@ _MANAGER = _MEMBER | {
     Permissions.AGENTS_ADD,
     Permissions.AGENTS_CHANGE,
     Permissions.AGENTS_DELETE,
+    Permissions.BUDGETS_VIEW,
     Permissions.DOCUMENTS_VIEW_ALL,
     Permissions.DOCUMENTS_CHANGE,
     Permissions.DOCUMENTS_DELETE,

@@ -21,7 +21,7 @@ from tenants.services import create_organization, create_user
 PASSWORD = "correct horse battery"
 ORGANIZATIONS = ("acme", "globex")
 KEPT_TABLES = frozenset({"django_content_type", "auth_permission", "django_migrations"})
-TRUNCATED = frozenset({"tenants_auditentry", "tenants_auditseal"})
+TRUNCATED = frozenset({"tenants_auditentry", "tenants_auditseal", "agents_usagerecord"})
 BUILT_IN_TABLES = frozenset({"tenants_role", "tenants_rolepermission"})
 
 

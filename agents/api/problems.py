@@ -1,5 +1,11 @@
 """What is refused about agents and conversations, as problems."""
 
+from math import ceil
+
+from django.utils import timezone
+
+from agents.accounting.budgets import BudgetExceeded, PriceUnknown
+from agents.accounting.sums import TooManyRows
 from agents.services import (
     AgentNotPublished,
     IdempotencyConflict,
@@ -28,6 +34,30 @@ def _(error: TurnInProgress) -> Problem:
 @as_problem.register
 def _(error: IdempotencyConflict) -> Problem:
     return Problem(409, str(error), kind="idempotency-conflict", title="Key used already")
+
+
+@as_problem.register
+def _(error: BudgetExceeded) -> Problem:
+    """It can be asked again when the budget renews."""
+    seconds = (error.state.renews_at - timezone.now()).total_seconds()
+    return Problem(
+        429,
+        str(error),
+        kind="budget-exceeded",
+        title="Budget used up",
+        headers={"Retry-After": str(max(1, ceil(seconds)))},
+        **error.state.as_data(),
+    )
+
+
+@as_problem.register
+def _(error: PriceUnknown) -> Problem:
+    return Problem(409, str(error), kind="price-unknown", title="Price unknown")
+
+
+@as_problem.register
+def _(error: TooManyRows) -> Problem:
+    return field_problem("group_by", str(error))
 
 
 @as_problem.register

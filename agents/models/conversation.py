@@ -107,6 +107,8 @@ class Message(OrganizationOwned):
         "self", models.CASCADE, null=True, blank=True, related_name="replies"
     )
     idempotency_key = models.CharField(max_length=100, blank=True, editable=False)
+    # The access token by which a reply was asked for; null where it was a session.
+    asked_with = models.UUIDField(null=True, editable=False)
 
     class Meta(OrganizationOwned.Meta):
         ordering = ["id"]

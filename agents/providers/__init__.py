@@ -77,9 +77,7 @@ def provider_of(model_name: str) -> Provider:
     if family and family.provider:
         return family.provider
     if is_name(model_name):
-        # Ollama's models are nobody else's of its kind.
-        kind = family.kind if family and family.base_url else None
-        own, is_listed = own_access(model_name, kind)
+        own, is_listed = own_access(model_name, own_kind(family))
         if own:
             cut = family.cut if family and not is_listed else ""
             return speaker(own, model_name.removeprefix(cut))
@@ -117,6 +115,14 @@ def is_name(model_name: str) -> bool:
 
 def family_of(model_name: str) -> Family | None:
     return next((f for f in FAMILIES.values() if model_name.startswith(f.prefixes)), None)
+
+
+def own_kind(family: Family | None) -> Kind | None:
+    """The kind of an organization's provider that may serve models of a family by their names.
+
+    Ollama's models are nobody else's of its kind.
+    """
+    return family.kind if family and family.base_url else None
 
 
 def speaker(access: Access, name: str) -> Provider:

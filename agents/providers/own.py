@@ -12,8 +12,14 @@ from tenants.context import current_organization_id
 
 
 def own_access(model_name: str, kind: Kind | None) -> tuple[Access | None, bool]:
-    """Return the access of the provider that lists the model, and True; else of one of the model's
-    kind that lists none, and False. None where there is neither."""
+    """Return what it takes to call `own_provider`, and whether that one lists the model."""
+    provider, is_listed = own_provider(model_name, kind)
+    return (_access(provider, model_name), is_listed) if provider else (None, False)
+
+
+def own_provider(model_name: str, kind: Kind | None) -> tuple[Any, bool]:
+    """Return the provider that lists the model, and True; else one of the model's kind that lists
+    none, and False. None where there is neither."""
     if current_organization_id() is None:
         return None, False
     # Not imported: the model itself needs this package.
@@ -22,7 +28,7 @@ def own_access(model_name: str, kind: Kind | None) -> tuple[Access | None, bool]
     listing = [provider for provider in active if provider.serves(model_name)]
     of_kind = [provider for provider in active if provider.kind == kind and not provider.models]
     for provider in [*listing, *of_kind][:1]:
-        return _access(provider, model_name), bool(listing)
+        return provider, bool(listing)
     return None, False
 
 

@@ -120,7 +120,15 @@ class Finished:
     reason: FinishReason
 
 
-AnswerEvent = CitationFound | TextDelta | ToolCall | Usage | Finished
+@dataclass(frozen=True)
+class BudgetWarning:
+    """A budget that holds for the call is nearly used. No provider says it: the accounting does,
+    after Finished (agents.accounting.calls)."""
+
+    data: Mapping[str, Any]
+
+
+AnswerEvent = CitationFound | TextDelta | ToolCall | Usage | Finished | BudgetWarning
 
 # A provider: an asynchronous generator that answers one request, citations before the text that
 # refers to them, the usage (where it is known) and Finished last. It raises a ProviderError

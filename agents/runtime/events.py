@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CITATION = "citation"
     TEXT = "text.delta"
     USAGE = "usage"
+    WARNING = "budget.warning"
     COMPLETED = "message.completed"
     FAILED = "message.failed"
     STOPPED = "message.stopped"
@@ -64,10 +65,17 @@ def append(reply_id: UUID, events: Sequence[Event], *, after: int) -> int:
     return _append(reply_id, events, after=after)
 
 
-def end(reply_id: UUID, status: str, finish_reason: str, events: Iterable[Event] = ()) -> Message:
+def end(
+    reply_id: UUID,
+    status: str,
+    finish_reason: str,
+    events: Iterable[Event] = (),
+    budget: dict[str, Any] | None = None,
+) -> Message:
     """End a turn: keep its last events, make the reply of them all, and add the final event.
 
-    Raises TurnEnded when another has ended it.
+    The final event tells of the `budget` that stood against it. Raises TurnEnded when another has
+    ended it.
     """
     reply = _hold(reply_id)
     kept = list(reply.events.order_by("sequence").values_list("kind", "data"))
@@ -84,7 +92,8 @@ def end(reply_id: UUID, status: str, finish_reason: str, events: Iterable[Event]
             "updated_at",
         ]
     )
-    new.append((FINAL_KINDS[Message.Status(status)], reply_data(reply)))
+    told = {"budget": budget} if budget else {}
+    new.append((FINAL_KINDS[Message.Status(status)], reply_data(reply) | told))
     _append(reply_id, new, after=len(kept))
     return reply
 

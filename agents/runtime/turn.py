@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,13 @@ from uuid import UUID
 import numpy as np
 
 from agents import providers
+from agents.accounting.calls import BudgetExceeded, Caller, PriceUnknown, accounted_candidates
 from agents.models import Message
 from agents.providers.errors import ModelUnavailable, ProviderError
 from agents.providers.fallback import Candidate, first_of
 from agents.providers.protocol import (
     AnswerEvent,
+    BudgetWarning,
     CitationFound,
     Finished,
     Request,
@@ -78,6 +80,7 @@ async def run(organization_id: UUID, reply_id: UUID) -> None:
 async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
     status, reason = Message.Status.FAILED, "error"
     last: list[Event] = []
+    problem = None
     try:
         async with asyncio.timeout(LONGEST_TURN_SECONDS):
             turn = await in_block(organization_id, _load, reply_id, read_only=True)
@@ -89,6 +92,10 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
         reason = "not_permitted"
     except ModelUnavailable:
         reason = "model_unavailable"
+    except BudgetExceeded as error:
+        reason, problem = "budget", error.state.as_data()
+    except PriceUnknown:
+        reason = "price_unknown"
     except ProviderError as error:
         reason = error.reason
         logger.warning("The model of the reply %s failed: %s.", reply_id, error)
@@ -101,7 +108,7 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
     except Exception:
         # The client is told that it failed, the log why.
         logger.exception("The turn of the reply %s failed.", reply_id)
-    await _end(organization_id, reply_id, status, reason, last)
+    await _end(organization_id, reply_id, status, reason, last, problem)
 
 
 async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
@@ -131,7 +138,7 @@ def _load(reply_id: UUID) -> Turn:
             max_tokens=version.max_tokens,
             organization=reply.organization.name,
         ),
-        candidates=providers.candidates_for(version),
+        candidates=accounted_candidates(providers.candidates_for(version), Caller.of_reply(reply)),
     )
 
 
@@ -187,9 +194,10 @@ def _as_events(answers: list[AnswerEvent]) -> list[Event]:
                 found.append((Kind.TEXT, {"text": text}))
             case CitationFound():
                 found.append((Kind.CITATION, _citation(answer)))
-            case Usage(input_tokens, output_tokens):
-                usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
-                found.append((Kind.USAGE, usage))
+            case Usage():
+                found.append((Kind.USAGE, asdict(answer)))
+            case BudgetWarning(data):
+                found.append((Kind.WARNING, dict(data)))
     return found
 
 

@@ -61,7 +61,7 @@ def test_a_turn_from_question_to_reply(member, model):
             {"id": str(reply.pk), "reply_to": str(reply.reply_to_id), "agent_version": 1},
         ),
         (2, "text.delta", {"text": "Twelve days."}),
-        (3, "usage", {"input_tokens": 30, "output_tokens": 4}),
+        (3, "usage", {"input_tokens": 30, "output_tokens": 4, "cached_tokens": 0}),
         (4, "message.completed", message_data(reply)),
     ]
 

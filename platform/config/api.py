@@ -9,6 +9,7 @@ from rest_framework.routers import APIRootView, DefaultRouter
 from rest_framework_nested.routers import NestedSimpleRouter
 
 from agents.api.views.agents import AgentGrantViewSet, AgentViewSet, VersionViewSet
+from agents.api.views.budgets import BudgetViewSet, UsageViewSet
 from agents.api.views.conversations import ConversationViewSet, MessageViewSet
 from agents.api.views.providers import ProviderViewSet
 from knowledge.api.views import (
@@ -60,6 +61,8 @@ router.register("projects", ProjectViewSet)
 router.register("audit", AuditEntryViewSet, basename="audit")
 router.register("agents", AgentViewSet, basename="agent")
 router.register("providers", ProviderViewSet, basename="provider")
+router.register("budgets", BudgetViewSet)
+router.register("usage", UsageViewSet, basename="usage")
 router.register("documents", DocumentViewSet)
 router.register("search", SearchViewSet, basename="search")
 router.register("conversations", ConversationViewSet)

@@ -35,6 +35,13 @@ SECTIONS: list[tuple[str, list[tuple[str, ...]]]] = [
         ],
     ),
     (
+        "Usage",
+        [
+            ("Budgets", "agents.Budget", "savings"),
+            ("Use of models", "agents.UsageRecord", "monitoring"),
+        ],
+    ),
+    (
         "Knowledge",
         [
             ("Documents", "knowledge.Document", "description"),

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from decimal import Decimal
 from typing import Any
 
 import environ
@@ -272,6 +273,29 @@ OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="")
 OLLAMA_HOST = env.str("OLLAMA_HOST", default="")
+
+# What a million tokens of a model by the platform's key cost (agents.accounting.prices).
+
+
+def _price(input, output, cached=None, currency="USD"):  # noqa: A002 (as the setting calls it)
+    parts = {"input": input, "cached": cached, "output": output}
+    return {part: Decimal(str(price)) for part, price in parts.items() if price is not None} | {
+        "currency": str(currency)
+    }
+
+
+def _prices(variable):
+    """{"gpt-5": {"input": "1.25", "cached": "0.125", "output": "10", "currency": "USD"}}, exact."""
+    try:
+        found = env.json(variable, default={})
+        return {model: _price(**price) for model, price in found.items()}
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f'{variable} must be such as {{"gpt-5": {{"input": "1.25", "output": "10"}}}}.'
+        ) from error
+
+
+MODEL_PRICES = _prices("MODEL_PRICES")
 
 # How long a model may take, and how much it may send (agents.providers.limits).
 MODEL_CONNECT_SECONDS = env.float("MODEL_CONNECT_SECONDS", default=10.0)

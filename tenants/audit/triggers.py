@@ -5,6 +5,7 @@ the rights of whoever makes the change: row security holds for what it writes as
 """
 
 from typing import Any
+from uuid import UUID
 
 from tenants.rls import Declaration
 
@@ -109,19 +110,21 @@ CREATE TRIGGER {table}_audit AFTER INSERT OR UPDATE OR DELETE ON {table}
 class AppendOnly(Declaration):
     """PostgreSQL refuses to change or delete a row, whoever asks; `once` may be set once each.
 
-    TRUNCATE, which `flush` uses, is left to the owner of the table.
+    TRUNCATE, which `flush` uses, is left to the owner of the table. With `until_purged` rows go
+    with their organization, once that one is being removed for good.
     """
 
-    def __init__(self, *, name: str, once: tuple[str, ...] = ()):
+    def __init__(self, *, name: str, once: tuple[str, ...] = (), until_purged: bool = False):
         super().__init__(name=name)
         self.once = tuple(once)
+        self.until_purged = until_purged
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = model._meta.db_table
         return f"""
 CREATE FUNCTION public.{table}_keep() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
-    {self._allowed(model)}
+    {self._allowed(model)}{self._purged()}
     RAISE EXCEPTION 'Rows of {table} are only ever added.' USING ERRCODE = 'insufficient_privilege';
 END
 $function$;
@@ -144,8 +147,19 @@ CREATE TRIGGER {table}_keep BEFORE UPDATE OR DELETE ON {table}
         conditions += [f"NEW.{column} IS NOT DISTINCT FROM OLD.{column}" for column in fixed]
         return f"IF TG_OP = 'UPDATE' AND {' AND '.join(conditions)} THEN RETURN NEW; END IF;"
 
+    def _purged(self) -> str:
+        if not self.until_purged:
+            return ""
+        # As `tenants.belongings.BEING_PURGED` says it.
+        return (
+            "IF TG_OP = 'DELETE' AND EXISTS (SELECT FROM public.tenants_organization WHERE id ="
+            f" OLD.organization_id AND deletion_id = '{UUID(int=0)}') THEN RETURN OLD; END IF;"
+        )
+
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         if self.once:
             kwargs["once"] = self.once
+        if self.until_purged:
+            kwargs["until_purged"] = True
         return path, args, kwargs

@@ -1,6 +1,6 @@
 """One row in every table that holds rows of organizations, for tests that walk all of them."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ PLATFORMS = {"tenants.StaffAccess"}  # rows that no organization makes
 _VALUES: dict[str, dict[str, Any]] = {
     "agents.AgentConfig": {"agent_type": "doc"},
     "agents.AgentVersion": {"agent_type": "doc"},
+    "agents.Budget": {"limit": 1_000_000, "currency": ""},
+    "agents.BudgetPeriod": {"starts_on": date(2026, 1, 1)},
     "agents.Message": {"role": "user"},
     "agents.ModelProvider": {"kind": "openai", "base_url": "https://models.example/v1"},
     "knowledge.ChunkEmbedding": {"embedding": [0.5] * 384},

@@ -37,6 +37,7 @@ LEFT_OUT = {
     "agents.AgentVersion.metadata": "the draft that it copies is audited",
     "agents.Conversation.message_count": "a counter",
     "agents.ModelProvider.key_end": "a part of a key",
+    "agents.Message.asked_with": "the token that a client showed",
     "agents.Message.content": "content",
     "agents.Message.citations": "content",
     "agents.Message.status": "how far a turn got",

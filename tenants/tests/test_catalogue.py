@@ -22,7 +22,10 @@ PLATFORM_TABLES = {
     "agents_agentrolegrant",
     "agents_agentusergrant",
     "agents_agentversion",
+    "agents_budget",
+    "agents_budgetperiod",
     "agents_modelprovider",
+    "agents_usagerecord",
     "tenants_accesstoken",
     "tenants_auditentry",
     "tenants_auditseal",
@@ -50,6 +53,7 @@ REPLICATED_TABLES = {
 }
 # Unique across organizations, or found before the organization is known.
 GLOBAL_INDEXES = {
+    "agents_usagerecord (id)",  # numbers alone, for platform staff
     "tenants_accesstoken (digest)",
     "tenants_accesstoken (id)",
     "tenants_accesstoken (user_id)",
@@ -88,12 +92,16 @@ NARROW = {
         "UPDATE (projects)",
         "UPDATE (storage_bytes)",
     },
+    "agents_budgetperiod": {"SELECT", "INSERT", "UPDATE (used)", "UPDATE (reserved)"},
+    "agents_usagerecord": {"SELECT", "INSERT"},
     "tenants_auditentry": {"SELECT", "INSERT"},
     "tenants_auditseal": {"SELECT", "INSERT", "UPDATE (position)", "UPDATE (digest)"},
     "tenants_staffaccess": {"SELECT"},
 }
 # What stands as a record: platform staff can end an access, and change or remove none.
 NARROW_PLATFORM = {
+    "agents_budgetperiod": {"SELECT"},
+    "agents_usagerecord": {"SELECT"},
     "tenants_auditentry": NARROW["tenants_auditentry"],
     "tenants_auditseal": NARROW["tenants_auditseal"],
     "tenants_staffaccess": {"SELECT", "INSERT", "UPDATE (ended_at)"},
@@ -118,6 +126,7 @@ TENANT_FREE_PRIVILEGES = {
 THE_APPLICATIONS_ALONE = {"tenants_attemptcount", "tenants_knownaddress"}
 _CURRENT = "(NULLIF(current_setting('app.organization_id'::text, true), ''::text))::uuid"
 LOOKUPS = {
+    "agents_find_lost_calls(integer)",  # ids alone, for the job that settles
     "agents_find_lost_replies(integer)",  # ids alone, for the sweep
     "knowledge_find_waiting(integer)",  # ids alone, for the sweep
     "tenants_find_login(text)",
@@ -132,9 +141,10 @@ AUDIT_FUNCTIONS = {
     "tenants_uuid7()",
 }
 
+KEPT = ("agents_usagerecord", "tenants_auditentry", "tenants_auditseal")  # rows only ever added
 TENANT_TABLES = {model._meta.db_table for model in tenant_models()}
 OUR_TRIGGERS = {(table, f"{table}_audit") for table in TENANT_TABLES - UNAUDITED.keys()} | {
-    (table, f"{table}_keep") for table in ("tenants_auditentry", "tenants_auditseal")
+    (table, f"{table}_keep") for table in KEPT
 }
 
 

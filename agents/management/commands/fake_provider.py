@@ -15,8 +15,8 @@ from agents.providers.fake.server import Received, serving
 class Command(BaseCommand):
     help = (
         "Serve scripted answers by a provider's protocol on a loopback address, to try agents"
-        " without a key. Each request is written as a line of JSON. docs/providers.md describes"
-        " scripts."
+        " without a key. Each request, and each usage that is told, is written as a line of JSON."
+        " docs/providers.md describes scripts."
     )
     requires_system_checks: list[str] = []
 
@@ -33,7 +33,8 @@ class Command(BaseCommand):
 
     async def _serve(self, script: Script, protocol: str, port: int, key: str) -> None:
         try:
-            async with serving(protocol, script, log=self._log, port=port, key=key) as url:
+            logs: Any = {"log": self._log, "tell": self._tell}
+            async with serving(protocol, script, **logs, port=port, key=key) as url:
                 self.stdout.write(f"{protocol.upper()}_BASE_URL={url}")
                 self.stdout.flush()
                 await asyncio.Event().wait()
@@ -41,7 +42,13 @@ class Command(BaseCommand):
             raise CommandError(f"Port {port} cannot be had: {error.strerror}.") from error
 
     def _log(self, received: Received) -> None:
-        self.stdout.write(json.dumps(received.as_log()))
+        self._write(received.as_log())
+
+    def _tell(self, usage: dict[str, int]) -> None:
+        self._write({"usage": usage})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(line))
         self.stdout.flush()
 
     def _script(self, file: Path | None) -> Script:

@@ -9,6 +9,7 @@ from typing import Protocol as Interface
 from agents.providers.fake.protocols import Protocol
 from agents.providers.fake.script import Answer
 
+Usage = dict[str, int]  # "input", "cached" and "output" tokens, as they were told the client
 FOREVER = 3600.0  # seconds; whoever waits gives up earlier
 MANY_CALLS = 1_000
 FLOOD_BYTES = 100_000_000
@@ -28,6 +29,7 @@ class Exchange(Interface):
     async def raw(self, data: bytes) -> None: ...
     async def end(self) -> None: ...
     def abort(self) -> None: ...
+    def tell(self, usage: Usage | None) -> None: ...
 
 
 Fault = Callable[[Exchange, Answer], Awaitable[None]]
@@ -37,6 +39,7 @@ async def answered(exchange: Exchange, answer: Answer) -> None:
     """No fault."""
     await exchange.head()
     await _sent(exchange, exchange.protocol.frames(answer, exchange.model), answer)
+    exchange.tell(answer.usage)
     await exchange.end()
 
 
@@ -88,6 +91,7 @@ async def _drip(exchange: Exchange, answer: Answer) -> None:
         for byte in frame:
             await exchange.send(bytes([byte]))
             await asyncio.sleep(answer.seconds)
+    exchange.tell(answer.usage)
 
 
 async def _keep_alives(exchange: Exchange, answer: Answer) -> None:
@@ -102,6 +106,7 @@ async def _begun(exchange: Exchange, answer: Answer) -> None:
     await exchange.head()
     protocol, pieces = exchange.protocol, answer.pieces()
     await _sent(exchange, protocol.opening(answer, exchange.model), answer)
+    exchange.tell(protocol.usage_at_first(answer))
     await _sent(exchange, (protocol.text(p) for p in pieces[: len(pieces) // 2]), answer)
 
 
@@ -173,6 +178,7 @@ async def _redirect(exchange: Exchange, answer: Answer) -> None:
 async def _flood(exchange: Exchange, answer: Answer) -> None:
     await exchange.head()
     await _sent(exchange, exchange.protocol.opening(answer, exchange.model), answer)
+    exchange.tell(exchange.protocol.usage_at_first(answer))
     frame = exchange.protocol.text("x" * 10_000)
     for _ in range(FLOOD_BYTES // len(frame)):
         await exchange.send(frame)
@@ -187,6 +193,7 @@ async def _double_finish(exchange: Exchange, answer: Answer) -> None:
     await _sent(exchange, protocol.finish(answer), answer)
     await _sent(exchange, protocol.finish(replace(answer, finish="length")), answer)
     await _sent(exchange, protocol.closing(answer), answer)
+    exchange.tell(answer.usage)
     await exchange.end()
 
 
@@ -195,6 +202,7 @@ async def _empty(exchange: Exchange, answer: Answer) -> None:
     for frame in exchange.protocol.frames(answer, exchange.model):
         await exchange.send(exchange.protocol.empty())
         await exchange.send(frame)
+    exchange.tell(answer.usage)
     await exchange.end()
 
 

@@ -45,6 +45,10 @@ class Protocol(ABC):
     def error_event(self, status: int) -> bytes:
         return _event(self.error(status))
 
+    def usage_at_first(self, answer: Answer) -> dict[str, int] | None:
+        """What is told of the usage before the text, by the protocols that do."""
+        return None
+
 
 def _event(data: Any, name: str = "", end: str = "\n") -> bytes:
     # As the providers do: what is not ASCII is written as it is, but for halves of surrogate pairs.
@@ -178,6 +182,9 @@ class Anthropic(Protocol):
 
     def error_event(self, status: int) -> bytes:
         return _event(self.error(status), "error")
+
+    def usage_at_first(self, answer: Answer) -> dict[str, int] | None:
+        return answer.usage and answer.usage | {"output": 1}
 
     def _of(self, kind: str, **data: Any) -> bytes:
         return _event({"type": kind, **data}, kind)

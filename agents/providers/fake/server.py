@@ -31,13 +31,15 @@ class Received:
 
 
 Log = Callable[[Received], None]
+Tell = Callable[[dict[str, int]], None]  # the usage that a client was told
 
 
 class Connection:
     """One client's connection; an `Exchange` for the faults."""
 
-    def __init__(self, writer: asyncio.StreamWriter, protocol: Protocol):
+    def __init__(self, writer: asyncio.StreamWriter, protocol: Protocol, tell: Tell):
         self.protocol = protocol
+        self._tell = tell
         self.model = "fake"
         self._writer = writer
         self.port = writer.get_extra_info("peername")[1]
@@ -65,17 +67,28 @@ class Connection:
             self._writer.write_eof()
         self._writer.close()
 
+    def tell(self, usage: dict[str, int] | None) -> None:
+        if usage:
+            self._tell(usage)
+
     def is_closing(self) -> bool:
         return self._writer.is_closing()
 
 
 @asynccontextmanager
 async def serving(
-    name: str, script: Script, *, log: Log, host: str = "127.0.0.1", port: int = 0, key: str = ""
+    name: str,
+    script: Script,
+    *,
+    log: Log,
+    tell: Tell = lambda usage: None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    key: str = "",
 ) -> AsyncGenerator[str, None]:
     """Serve the protocol of that name; yield the base URL that a client of it wants.
 
-    With a `key`, others are answered by 401.
+    With a `key`, others are answered by 401. `tell` is called with each usage that was sent.
     """
     handlers: set[asyncio.Task[Any]] = set()
 
@@ -85,7 +98,9 @@ async def serving(
         handlers.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await _converse(reader, Connection(writer, PROTOCOLS[name]), name, script, log, key)
+                await _converse(
+                    reader, Connection(writer, PROTOCOLS[name], tell), name, script, log, key
+                )
         except asyncio.CancelledError:
             pass  # asyncio would log it
         finally:

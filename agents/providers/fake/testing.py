@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents.providers.fake.script import Answer, Script
 from agents.providers.fake.server import Received, serving
@@ -12,10 +13,11 @@ from agents.providers.fake.server import Received, serving
 
 @dataclass
 class FakeServer:
-    """`received` are the requests in their order."""
+    """`received` are the requests in their order, `told` what usage was sent."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
+    told: list[dict[str, int]] = field(default_factory=list)
 
 
 @contextmanager
@@ -27,7 +29,8 @@ def fake_server(protocol: str, *answers: Answer, key: str = "") -> Iterator[Fake
 
     async def serve() -> None:
         script = Script(answers)
-        async with serving(protocol, script, log=server.received.append, key=key) as server.url:
+        logs: Any = {"log": server.received.append, "tell": server.told.append}
+        async with serving(protocol, script, **logs, key=key) as server.url:
             is_ready.set()
             await is_done.wait()
 

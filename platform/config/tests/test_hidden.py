@@ -31,7 +31,7 @@ ENTITIES = {
 }
 # Left as they are: what the database or the code reads, and what nobody is shown.
 NOT_TEXT = {"password", "digest", "sha256", "file", "model_name", "embedding_model", "error"}
-NOT_TEXT |= {"models", "sealed_key", "key_end"}
+NOT_TEXT |= {"models", "sealed_key", "key_end", "currency"}
 
 
 def word(label):

@@ -33,6 +33,7 @@ MODELS = {
     "members": "tenants.User",
     "agents": "agents.AgentConfig",
     "providers": "agents.ModelProvider",
+    "budgets": "agents.Budget",
     "audit": "tenants.AuditEntry",
     "versions": "agents.AgentVersion",
     "documents": "knowledge.Document",

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from agents.models import ModelProvider
+from agents.models import Budget, ModelProvider
 from agents.testing import make_agent, make_conversation, make_project
 from config.tests.test_api import ROUTES
 from knowledge.baker_recipes import document as document_recipe
@@ -18,6 +18,7 @@ from tenants.services import create_user, set_permissions
 
 # How to make a row of each route, as the owner of the organization acted for.
 MADE = {
+    "budgets": lambda owner: Budget.objects.create(unit="tokens", period="day", limit=7),
     "agents": lambda owner: make_agent(by=owner),
     "conversations": make_conversation,
     "documents": lambda owner: document_recipe.make(),
@@ -28,6 +29,7 @@ MADE = {
 }
 # Whom the built-in roles do not let restore.
 MAY_NOT = {
+    "budgets": ["manager", "member", "viewer"],
     "agents": ["member", "viewer"],
     "conversations": ["viewer"],
     "documents": ["member", "viewer"],

@@ -20,7 +20,10 @@ from tenants.models import Permission, Role, User
 from tenants.models.grant import Grant
 
 # What no rule can guess of a form, by model.
-FIELDS = {"tenants.User": {"username": "new-person"}}
+FIELDS = {
+    "agents.Budget": {"unit": "money", "currency": "USD"},
+    "tenants.User": {"username": "new-person"},
+}
 
 # Rows that are tried over the API, and that no form treats in another way than the rest.
 LIKE_OTHERS = {"viewer", "wide", "peer"}

@@ -54,6 +54,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     **{f"POST {path}/grants/ role": {"role": Row("tenants.Role", "empty")} for path in SHARED},
     "POST users/": {"username": "new-person", "password": PASSWORDS[0]},
     "POST agents/": {"model_name": "extractive"},
+    "POST budgets/": {"unit": "money", "currency": "USD"},
     "POST documents/import/": {"file": Archive({"new.md": b"# New\n\nSomething to read.\n"})},
     "POST search/": {"mode": "text"},
     "POST documents/reprocess/": {"status": "failed"},
@@ -70,7 +71,7 @@ TARGETS = {
     **dict.fromkeys(
         (
             f"POST {rows}/{{pk}}/restore/"
-            for rows in ("users", "roles", "projects", "agents", "providers")
+            for rows in ("users", "roles", "projects", "agents", "providers", "budgets")
         ),
         "deleted",
     ),
@@ -149,6 +150,8 @@ def value_for(field: Any, scene: Any) -> Any:
             return True
         case serializers.IntegerField() | serializers.FloatField():
             return field.min_value or 1
+        case serializers.DecimalField():
+            return "5"
         case serializers.DateTimeField():
             return "2030-01-01T00:00:00Z"
         case serializers.FileField():
@@ -223,6 +226,7 @@ _NAMED = {
     "password": PASSWORDS[1],
     "base_url": "https://changed.test/v1",
     "models": [{"name": "changed"}],
+    "currency": "EUR",
 }
 
 
@@ -249,8 +253,12 @@ def sample(field: Any) -> Any:
             return 7
         case models.FloatField():
             return 1.5
+        case models.DecimalField():
+            return "7"
         case models.DateTimeField():
             return "2031-01-01T00:00:00Z"
+        case models.DateField():
+            return "2031-01-01"
         case models.UUIDField():
             return str(UUID(int=7))
         case ArrayField():

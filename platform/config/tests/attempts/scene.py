@@ -142,7 +142,8 @@ def _deleted_rows(scene: Scene, made: dict[str, Any]) -> None:
             continue
         try:
             with transaction.atomic():
-                row = make_row(model, made, "acme-gone")
+                given = {"period": "month"} if label == "agents.Budget" else {}
+                row = make_row(model, made, "acme-gone", **given)
         except IntegrityError:
             continue  # there can be one of these only
         deletion.delete(row)

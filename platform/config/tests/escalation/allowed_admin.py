@@ -204,6 +204,13 @@ ALLOWED_IN_ADMIN = [
     Rule("owner staff", "delete ModelProvider", "own", "does>~ModelProvider"),
     Rule("owner staff", "delete_selected ModelProvider", "own", "does>~ModelProvider"),
     Rule("owner staff", "restore ModelProvider", "deleted", "does>~ModelProvider"),
+    # Budgets: what one counts stays
+    Rule("owner staff", "add Budget", "", "does>+Budget; name; currency; period; limit"),
+    Rule("staff", "add Budget", "", "organization:other>+Budget +globex:Budget"),
+    Rule("owner staff", "change Budget", "own", "name; limit"),
+    Rule("owner staff", "delete Budget", "own", "does>~Budget"),
+    Rule("owner staff", "delete_selected Budget", "own", "does>~Budget"),
+    Rule("owner staff", "restore Budget", "deleted", "does>~Budget"),
     # Documents; who restricts one is granted it
     Rule("owner manager", "restore Document", "deleted", "does>~Document"),
     Rule("owner manager", "change Document", "own", _grants("Document", "view change")),

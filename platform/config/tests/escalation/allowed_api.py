@@ -156,6 +156,11 @@ ALLOWED_OVER_API = [
     ),
     Rule("owner", "DELETE providers/{pk}/", "own", "does>~ModelProvider"),
     Rule("owner", "POST providers/{pk}/restore/", "deleted", "does>~ModelProvider"),
+    # Budgets: what one counts stays
+    Rule("owner", "POST budgets/", "", "does>+Budget; name; currency; period; limit"),
+    Rule("owner", "PATCH budgets/{pk}/", "own", "name; limit"),
+    Rule("owner", "DELETE budgets/{pk}/", "own", "does>~Budget"),
+    Rule("owner", "POST budgets/{pk}/restore/", "deleted", "does>~Budget"),
     # Documents
     Rule(
         "owner manager member",

@@ -100,6 +100,15 @@ NEW_AGENT = {
     "project": PROJECT,
 }
 NEW_PROVIDER = {"name": "Ours", "kind": "openai", "api_key": "sk-of-the-matrix-4711"}
+NEW_BUDGET = {
+    "unit": "money",
+    "currency": "USD",
+    "period": "day",
+    "limit": "5",
+    "project": PROJECT,
+    "agent": AGENT,
+    "user": USER,
+}
 NEW_GRANT = {"user": USER, "action": "change"}
 MAIL_TO = {"email": "owner@acme.test"}
 CHANGE_PASSWORD = {"old": PASSWORD, "new": f"{PASSWORD} again"}
@@ -175,6 +184,14 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "provider-list": {"GET": Asked(), "POST": Asked(body=NEW_PROVIDER)},
     "provider-detail": {"GET": Asked(), "PATCH": Asked(body={"name": "P"}), "DELETE": Asked()},
     "provider-restore": {"POST": Asked(target=DELETED)},
+    "budget-list": {"GET": Asked("manager"), "POST": Asked(body=NEW_BUDGET)},
+    "budget-detail": {
+        "GET": Asked("manager"),
+        "PATCH": Asked(body={"limit": "7"}),
+        "DELETE": Asked(),
+    },
+    "budget-restore": {"POST": Asked(target=DELETED)},
+    "usage-list": {"GET": Asked("manager")},
     "version-list": {"GET": Asked("manager")},
     "version-detail": {"GET": Asked("manager")},
     "document-list": {

@@ -25,8 +25,10 @@ class Pages:
 MODELS = {
     "agents.AgentConfig": Pages("vacd", "vacd"),
     "agents.AgentVersion": Pages("v", "v"),
+    "agents.Budget": Pages("vacd", "vacd"),
     "agents.Conversation": Pages("v", ""),
     "agents.ModelProvider": Pages("vacd", "vacd"),
+    "agents.UsageRecord": Pages("v", "v"),
     "knowledge.Document": Pages("vacd", ""),
     "procrastinate.ProcrastinateJob": Pages("", "v"),
     "tenants.AccessToken": Pages("vd", "vd"),

@@ -21,6 +21,9 @@ PATTERNS = all_patterns()
 # Columns that hold no text of ours in any row, each with its reason.
 WITHOUT_TEXT: dict[str, str] = {
     "agents.AgentConfig.model_name": "it must name a model",
+    "agents.Budget.currency": "it holds three letters",
+    "agents.OpenCall.currency": "it holds three letters",
+    "agents.UsageRecord.currency": "it holds three letters",
     "agents.ModelProvider.key_end": "it holds four characters",
     "knowledge.Posting.lexeme": "it is what everybody searches for",
 }

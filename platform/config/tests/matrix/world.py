@@ -178,6 +178,13 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
             return {"entry_id": rows["tenants.AuditEntry"].pk}
         case "agents.AgentConfig":
             return {"model_name": "extractive"}
+        case "agents.Budget":
+            # The deleted one counts by the month.
+            return {
+                "project": rows["tenants.Project"],
+                "agent": rows["agents.AgentConfig"],
+                "period": "month" if label in rows else "day",
+            }
         case "agents.Conversation":
             return {"user": owner}
         case "agents.ModelProvider":
