@@ -1,11 +1,13 @@
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.template.defaultfilters import linebreaksbr
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
+from agents.agent_templates import TEMPLATES
 from agents.models import AgentConfig, AgentVersion
-from agents.services import publish_agent
+from agents.publishing import publish_agent
+from agents.validation import SETTINGS as SETTINGS_FIELDS
+from agents.validation import faults_of
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly, living
 from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
@@ -24,11 +26,42 @@ STRUCTURES = ["tools", "metadata"]
 
 
 class AgentForm(OrganizationForm):
-    def clean_tools(self):
-        tools = self.cleaned_data["tools"]
-        if not all(isinstance(name, str) for name in tools):
-            raise ValidationError('Write a list of the names of tools, such as ["search"].')
-        return tools
+    """A draft. Without a prompt a new one takes over what the template of its type says."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "system_prompt" in self.fields and self.instance._state.adding:
+            self.fields["system_prompt"].required = False
+            self.fields["system_prompt"].help_text = (
+                "Left empty, it becomes that of the type's template, with its tools, temperature "
+                "and length where these are as they were."
+            )
+
+    def clean(self):
+        super().clean()
+        is_new = self.instance._state.adding
+        if is_new:
+            self._take_over_template()
+        if is_new or set(SETTINGS_FIELDS) & set(self.changed_data):
+            cleaned = self.cleaned_data
+            given = {name: cleaned[name] for name in SETTINGS_FIELDS if name in cleaned}
+            for name, messages in faults_of(given, self._organization_id()).items():
+                if name not in self.errors:
+                    self.add_error(name, messages)
+        return self.cleaned_data
+
+    def _take_over_template(self):
+        template = TEMPLATES.get(self.cleaned_data.get("agent_type"))
+        if template is None or self.cleaned_data.get("system_prompt") != "":
+            return
+        for name, value in template.settings().items():
+            if name == "system_prompt" or name not in self.changed_data:
+                self.cleaned_data[name] = value
+
+    def _organization_id(self):
+        if chosen := self.cleaned_data.get("organization"):
+            return chosen.pk
+        return self.instance.organization_id
 
 
 class Publisher:

@@ -19,7 +19,7 @@ NEW = {
     "model_name": "extractive",
     "temperature": "0.5",
     "max_tokens": "100",
-    "tools": '["search"]',
+    "tools": '["search_knowledge"]',
     "metadata": "",
     "is_active": "on",
 }
@@ -68,7 +68,11 @@ def test_an_owner_drafts_an_agent(acme):
     assert answer.url == page(AgentConfig, "changelist")
     with acting_for(acme):
         agent = AgentConfig.objects.get(slug="helper")
-        assert (agent.organization_id, agent.tools, agent.metadata) == (acme.pk, ["search"], {})
+        assert (agent.organization_id, agent.tools, agent.metadata) == (
+            acme.pk,
+            ["search_knowledge"],
+            {},
+        )
         assert agent.current_version() is None
 
 
@@ -93,12 +97,12 @@ def test_a_project_of_another_organization_is_an_error_of_the_form(acme, globex)
     ("field", "value", "message"),
     [
         ("tools", '{"a": 1}', 'Write a JSON list, such as ["one", "two"].'),
-        ("tools", "[1]", 'Write a list of the names of tools, such as ["search"].'),
+        ("tools", "[1]", 'Write a list of the names of tools, such as ["search_knowledge"].'),
         ("tools", "search", "Enter a valid JSON."),
         ("metadata", "[]", 'Write a JSON object, such as {"key": "value"}.'),
         ("metadata", '{"a": "\\u0000"}', "PostgreSQL has no character zero."),
-        ("temperature", "3", "Ensure this value is less than or equal to 2."),
-        ("max_tokens", "0", "Ensure this value is greater than or equal to 1."),
+        ("temperature", "3", "This must be a number from 0 to 2."),
+        ("max_tokens", "0", "This must be a whole number above 0."),
     ],
 )
 def test_what_an_agent_cannot_be_is_an_error_of_the_form(acme, field, value, message):
