@@ -172,11 +172,13 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "agent-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
     "agent-grant-detail": {"DELETE": Asked("manager")},
     "agent-publish": {"POST": Asked("manager", body={"note": "Better"})},
+    "agent-templates": {"GET": Asked("manager")},
     "provider-list": {"GET": Asked(), "POST": Asked(body=NEW_PROVIDER)},
     "provider-detail": {"GET": Asked(), "PATCH": Asked(body={"name": "P"}), "DELETE": Asked()},
     "provider-restore": {"POST": Asked(target=DELETED)},
     "version-list": {"GET": Asked("manager")},
     "version-detail": {"GET": Asked("manager")},
+    "version-diff": {"GET": Asked("manager")},
     "document-list": {
         "GET": Asked("viewer"),
         "POST": Asked("member", body={"file": File(), "project": PROJECT}, kind="form"),
@@ -215,6 +217,12 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "POST": Asked(body={"content": QUESTION}, headers={"Idempotency-Key": KEY}),
     },
     "message-detail": {"GET": Asked()},
+    # For OpenAI's clients. Whoever may ask an agent is told that they asked nothing.
+    "openai-models": {"GET": Asked("member")},
+    "openai-model": {"GET": Asked("member")},
+    "openai-completions": {
+        "POST": Asked("member", body={"model": AGENT, "messages": []}, also=(400,))
+    },
     "message-events": {"GET": Asked()},
     # The admin, but for what it has of every model
     "admin:index": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
