@@ -1,13 +1,16 @@
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import router, transaction
 from django.template.defaultfilters import linebreaksbr
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
+from agents.admin.versions import versions_page
 from agents.agent_templates import TEMPLATES
 from agents.models import AgentConfig, AgentVersion
 from agents.publishing import publish_agent
 from agents.validation import SETTINGS as SETTINGS_FIELDS
-from agents.validation import faults_of
+from agents.validation import faults_of, settings_of
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly, living
 from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
@@ -54,8 +57,9 @@ class AgentForm(OrganizationForm):
         template = TEMPLATES.get(self.cleaned_data.get("agent_type"))
         if template is None or self.cleaned_data.get("system_prompt") != "":
             return
+        as_they_were = settings_of(AgentConfig()) | {"system_prompt": ""}
         for name, value in template.settings().items():
-            if name == "system_prompt" or name not in self.changed_data:
+            if self.cleaned_data.get(name) == as_they_were[name]:
                 self.cleaned_data[name] = value
 
     def _organization_id(self):
@@ -84,7 +88,8 @@ class VersionInline(Publisher, PartInline):
     tab = True
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("agent", "published_by")
+        versions = super().get_queryset(request).filter(number__isnull=False)
+        return versions.select_related("agent", "published_by")
 
 
 @admin.register(AgentConfig)
@@ -106,6 +111,7 @@ class AgentConfigAdmin(GrantableAdmin):
     ]
     inlines = [VersionInline]
     actions = ["publish"]
+    actions_detail = ["versions"]
     actions_submit_line = ["save_and_publish"]
     taken = {"agents_agentconfig_slug": ("slug", "There is an agent of this slug already.")}
 
@@ -121,14 +127,31 @@ class AgentConfigAdmin(GrantableAdmin):
     @admin.action(description="Publish", permissions=["publish"])
     def publish(self, request, queryset):
         agents = self.permitted(request, queryset, "change")
-        for agent in agents:
-            publish_agent(agent=agent, by=request.user)
-        self.message_user(request, f"Published {len(agents)} agents.")
+        try:
+            with transaction.atomic(using=router.db_for_write(AgentConfig)):
+                for agent in agents:
+                    publish_agent(agent=agent, by=request.user)
+        except ValidationError as refusal:
+            reasons = " ".join(refusal.messages)
+            text = f"{agent} cannot be published so: {reasons} Nothing was published."
+            self.message_user(request, text, messages.ERROR)
+        else:
+            self.message_user(request, f"Published {len(agents)} agents.")
 
     @action(description="Save and publish", permissions=["publish"])
     def save_and_publish(self, request, agent):
         version = publish_agent(agent=agent, by=request.user)
         self.message_user(request, f"Published version {version.number}.")
+
+    def has_versions_permission(self, request, object_id=None):
+        """Whether to offer it; the page that it leads to looks whose agent it is."""
+        return self.may(request, "change")
+
+    @action(description="Versions", permissions=["versions"], icon="history")
+    def versions(self, request, object_id):
+        agent = self.get_object(request, object_id)
+        may_change = agent is not None and self.may(request, "change", agent)
+        return versions_page(request, agent, may_change=may_change)
 
 
 @admin.register(AgentVersion)
@@ -154,6 +177,8 @@ class AgentVersionAdmin(Publisher, ReadOnly, OrganizationAdmin):
 
     def get_queryset(self, request):
         versions = super().get_queryset(request)
+        if not request.resolver_match.kwargs:  # what was only tried is found from its replies
+            versions = versions.published()
         if request.user.acts_as_platform:
             return versions
         return versions.filter(agent__in=AgentConfig.objects.allowed_to(request.user, CHANGE))

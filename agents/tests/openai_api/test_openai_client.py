@@ -202,7 +202,9 @@ def test_who_may_not_ask_is_told_by_the_exception_for_it(acme, people, client_of
     with pytest.raises(openai.PermissionDeniedError) as refusal:
         scoped.chat.completions.create(model="leave", messages=QUESTION)
     assert refusal.value.type == "permission_error"
-    narrow = client_of(people["acme-member"], scopes=["agents.use_agentconfig"])
+    narrow = client_of(
+        people["acme-member"], scopes=["agents.use_agentconfig", "agents.view_agentconfig"]
+    )
     assert narrow.chat.completions.create(model=str(agent.pk), messages=QUESTION).choices
     client = client_of(people["acme-member"])
     assert client.models.list().data

@@ -258,6 +258,10 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "GET": Asked("nobody"),
         "POST": Asked("nobody", staff=None, kind="form"),
     },
+    "admin:agents_agentconfig_versions": {
+        "GET": Asked(staff=True),
+        "POST": Asked(staff=True, body={"version": "", "note": "Better"}, kind="form"),
+    },
     # Its form alone: what it finds is asked in `surfaces`.
     "admin:knowledge_document_search": {"GET": Asked()},
     "admin:autocomplete": {"GET": Asked("nobody"), "POST": Asked("nobody")},
