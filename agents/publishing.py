@@ -3,7 +3,7 @@
 A version is written once. The draft is the only thing that is edited.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
@@ -82,7 +82,7 @@ class Change:
     field: str
     before: Any
     after: Any
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
 
 
 def changes(before: AgentConfig | AgentVersion, after: AgentConfig | AgentVersion) -> list[Change]:

@@ -54,7 +54,7 @@ class AgentForm(OrganizationForm):
         return self.cleaned_data
 
     def _take_over_template(self):
-        template = TEMPLATES.get(self.cleaned_data.get("agent_type"))
+        template = TEMPLATES.get(self.cleaned_data.get("agent_type") or "")
         if template is None or self.cleaned_data.get("system_prompt") != "":
             return
         as_they_were = settings_of(AgentConfig()) | {"system_prompt": ""}

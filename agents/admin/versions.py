@@ -23,8 +23,8 @@ class NumberField(forms.TypedChoiceField):
     """A version by its number; the draft is none."""
 
     def __init__(self, **kwargs: Any):
-        options = {"coerce": int, "required": False, "empty_value": None}
-        super().__init__(widget=UnfoldAdminSelectWidget, **options | kwargs)
+        widget = UnfoldAdminSelectWidget
+        super().__init__(coerce=int, required=False, empty_value=None, widget=widget, **kwargs)
 
 
 class CompareForm(forms.Form):
@@ -94,8 +94,7 @@ def _publish(
         return publish_again(agent=agent, version=older, by=request.user, note=note)
     except ValidationError as refusal:
         for name, found in refusal.message_dict.items():
-            label = AgentConfig._meta.get_field(name).verbose_name
-            form.add_error(None, f"{str(label).capitalize()}: {' '.join(found)}")
+            form.add_error(None, f"{_label(name).capitalize()}: {' '.join(found)}")
         return None
 
 
@@ -111,13 +110,17 @@ def _compared(
 
 
 def _row(change: Change) -> dict[str, Any]:
-    label = str(AgentConfig._meta.get_field(change.field).verbose_name)
     return {
-        "label": label,
+        "label": _label(change.field),
         "before": _written(change.before),
         "after": _written(change.after),
         "lines": [(line, _COLORS.get(line[:1], "")) for line in change.lines],
     }
+
+
+def _label(name: str) -> str:
+    field: Any = AgentConfig._meta.get_field(name)
+    return str(field.verbose_name)
 
 
 def _written(value: Any) -> str:

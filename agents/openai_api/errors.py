@@ -52,7 +52,8 @@ def problem_of(error: Exception) -> Problem:
 
 
 def body_of(problem: Problem) -> dict[str, Any]:
-    status, fault = problem.status_code, next(iter(problem.data.get("errors", ())), {})
+    status = problem.status_code
+    fault: dict[str, Any] = next(iter(problem.data.get("errors", ())), {})
     kind = problem.data["type"].removeprefix("urn:chancery:").replace("-", "_")
     code = _CODES.get(status) if kind == "about:blank" else kind
     detail = fault.get("detail") or problem.data["detail"]

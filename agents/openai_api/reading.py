@@ -4,7 +4,7 @@ Fields that are not known are passed over, as OpenAI does. What cannot be had is
 than ignored: several choices, the client's own tools, a form of the answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -25,7 +25,7 @@ class ChatRequest:
     messages. `temperature` and `max_tokens` are None where nothing was asked for."""
 
     question: str
-    history: list[ChatMessage]
+    history: Sequence[ChatMessage]
     wishes: str
     stream: bool
     include_usage: bool
