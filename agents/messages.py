@@ -21,7 +21,8 @@ def message_data(message: Message) -> dict[str, Any]:
     """Return a message as JSON takes it. Select `agent_version` with the messages of a list.
 
     `citations` is a list of {"number", "document", "filename", "chunk", "page", "quote"};
-    `agent_version` is the version's number, null for a user's message.
+    `agent_version` is the version's number: null for a user's message, and for the draft, which
+    `agent_version_id` names all the same.
     """
     return {
         "id": str(message.pk),
@@ -32,6 +33,7 @@ def message_data(message: Message) -> dict[str, Any]:
         "tokens_used": message.tokens_used,
         "citations": message.citations,
         "agent_version": message.agent_version.number if message.agent_version else None,
+        "agent_version_id": str(message.agent_version_id) if message.agent_version_id else None,
         "reply_to": str(message.reply_to_id) if message.reply_to_id else None,
         "created_at": message.created_at.isoformat().replace("+00:00", "Z"),
     }

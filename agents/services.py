@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, transaction
 
 from agents.accounting.asking import refuse_what_cannot_fit
 from agents.accounting.budgets import Caller
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
-from agents.models.agent import AgentSettings
 from agents.providers import ModelUnavailable, candidates_for
+from agents.publishing import publish_agent, snapshot_of_draft
 from agents.runtime import events
 from agents.tasks import queue_turn
 from tenants import counters, deletion
@@ -53,50 +53,41 @@ class IdempotencyConflict(Exception):
     """The key was used in this conversation for another question."""
 
 
-def publish_agent(*, agent: AgentConfig, by: User, note: str = "") -> AgentVersion:
-    """Copy the stored draft of an agent to its next version, which conversations run from now on.
-
-    Two who publish at once queue on the agent's row. Raises Gone when it has just been deleted.
-    """
-    with transaction.atomic(using=router.db_for_write(AgentConfig)):
-        deletion.hold_to_change(agent)
-        draft = AgentConfig.objects.get(pk=agent.pk)
-        latest = AgentVersion.all_objects.filter(agent=draft).order_by("-number").first()
-        return AgentVersion.objects.create(
-            organization_id=draft.organization_id,
-            agent=draft,
-            number=latest.number + 1 if latest else 1,
-            note=note,
-            # Platform staff, who belong to no organization, are not named in one's rows.
-            published_by=by if by.organization_id == draft.organization_id else None,
-            **{field.name: getattr(draft, field.name) for field in AgentSettings._meta.fields},
-        )
-
-
 def start_conversation(
-    *, agent: AgentConfig, project: Project, by: User, title: str = ""
+    *, agent: AgentConfig, project: Project, by: User, title: str = "", is_draft: bool = False
 ) -> Conversation:
     """Open a conversation with an agent in a project; InvalidConversation says what is wrong.
 
-    An agent that may be used by a grant may be used in every project that the user sees. Raises
-    Gone when one of them has just been deleted.
+    An agent that may be used by a grant may be used in every project that the user sees. With
+    `is_draft` its questions go to the agent's draft, published or not, for those who may change
+    it. Raises Gone when one of them has just been deleted.
     """
-    if not by.has_perm(Permissions.AGENTS_USE) and not is_granted(
-        by, Permissions.AGENTS_USE, agent
-    ):
-        raise PermissionDenied("Conversing with this agent is not among your rights.")
-    if not AgentConfig.objects.usable_by(by).filter(pk=agent.pk).exists():
-        raise InvalidConversation("This agent is not active and published for you.", "agent")
+    _refuse_agent(agent, by, is_draft=is_draft)
     joined = Project.objects.visible_to(by).filter(is_active=True)
     if not joined.filter(pk=project.pk).exists():
         raise InvalidConversation("This project is not active and yours.", "project")
     is_elsewhere = agent.project_id not in (None, project.pk)
     if is_elsewhere and not is_granted(by, Permissions.AGENTS_USE, agent):
         raise InvalidConversation("This agent belongs to another project.", "project")
-    conversation = Conversation(agent=agent, project=project, user=by, title=title)
+    conversation = Conversation(
+        agent=agent, project=project, user=by, title=title, is_draft=is_draft
+    )
     deletion.hold_parents(conversation)
     conversation.save(force_insert=True)
     return conversation
+
+
+def _refuse_agent(agent: AgentConfig, by: User, *, is_draft: bool) -> None:
+    if is_draft:
+        if not by.has_perm(Permissions.AGENTS_CHANGE, agent):
+            raise PermissionDenied("A draft is tried by those who may change the agent.")
+        return
+    if not by.has_perm(Permissions.AGENTS_USE) and not is_granted(
+        by, Permissions.AGENTS_USE, agent
+    ):
+        raise PermissionDenied("Conversing with this agent is not among your rights.")
+    if not AgentConfig.objects.usable_by(by).filter(pk=agent.pk).exists():
+        raise InvalidConversation("This agent is not active and published for you.", "agent")
 
 
 @transaction.atomic
@@ -161,9 +152,12 @@ def _runnable_version(conversation: Conversation, by: User) -> AgentVersion:
     """Return what will answer, when this user may ask here and its model can be used."""
     if not conversation.may_be_continued_by(by):
         raise PermissionDenied("You may not ask in this conversation.")
-    agents = AgentConfig.objects.usable_by(by)
-    agent = agents.filter(pk=conversation.agent_id).first()
-    version = agent and agent.current_version()
+    if conversation.is_draft:
+        version = snapshot_of_draft(conversation.agent)
+    else:
+        agents = AgentConfig.objects.usable_by(by)
+        agent = agents.filter(pk=conversation.agent_id).first()
+        version = agent and agent.current_version()
     if version is None:
         raise AgentNotPublished("This conversation's agent is not active and published.")
     candidates_for(version)

@@ -1,11 +1,16 @@
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import router, transaction
 from django.template.defaultfilters import linebreaksbr
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
+from agents.admin.versions import versions_page
+from agents.agent_templates import TEMPLATES
 from agents.models import AgentConfig, AgentVersion
-from agents.services import publish_agent
+from agents.publishing import publish_agent
+from agents.validation import SETTINGS as SETTINGS_FIELDS
+from agents.validation import faults_of, settings_of
 from tenants.admin.base import TIMES, OrganizationAdmin, PartInline, ReadOnly, living
 from tenants.admin.forms import OrganizationForm
 from tenants.admin.grants import GrantableAdmin
@@ -24,11 +29,43 @@ STRUCTURES = ["tools", "metadata"]
 
 
 class AgentForm(OrganizationForm):
-    def clean_tools(self):
-        tools = self.cleaned_data["tools"]
-        if not all(isinstance(name, str) for name in tools):
-            raise ValidationError('Write a list of the names of tools, such as ["search"].')
-        return tools
+    """A draft. Without a prompt a new one takes over what the template of its type says."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "system_prompt" in self.fields and self.instance._state.adding:
+            self.fields["system_prompt"].required = False
+            self.fields["system_prompt"].help_text = (
+                "Left empty, it becomes that of the type's template, with its tools, temperature "
+                "and length where these are as they were."
+            )
+
+    def clean(self):
+        super().clean()
+        is_new = self.instance._state.adding
+        if is_new:
+            self._take_over_template()
+        if is_new or set(SETTINGS_FIELDS) & set(self.changed_data):
+            cleaned = self.cleaned_data
+            given = {name: cleaned[name] for name in SETTINGS_FIELDS if name in cleaned}
+            for name, messages in faults_of(given, self._organization_id()).items():
+                if name not in self.errors:
+                    self.add_error(name, messages)
+        return self.cleaned_data
+
+    def _take_over_template(self):
+        template = TEMPLATES.get(self.cleaned_data.get("agent_type") or "")
+        if template is None or self.cleaned_data.get("system_prompt") != "":
+            return
+        as_they_were = settings_of(AgentConfig()) | {"system_prompt": ""}
+        for name, value in template.settings().items():
+            if self.cleaned_data.get(name) == as_they_were[name]:
+                self.cleaned_data[name] = value
+
+    def _organization_id(self):
+        if chosen := self.cleaned_data.get("organization"):
+            return chosen.pk
+        return self.instance.organization_id
 
 
 class Publisher:
@@ -51,7 +88,8 @@ class VersionInline(Publisher, PartInline):
     tab = True
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("agent", "published_by")
+        versions = super().get_queryset(request).filter(number__isnull=False)
+        return versions.select_related("agent", "published_by")
 
 
 @admin.register(AgentConfig)
@@ -73,6 +111,7 @@ class AgentConfigAdmin(GrantableAdmin):
     ]
     inlines = [VersionInline]
     actions = ["publish"]
+    actions_detail = ["versions"]
     actions_submit_line = ["save_and_publish"]
     taken = {"agents_agentconfig_slug": ("slug", "There is an agent of this slug already.")}
 
@@ -88,14 +127,31 @@ class AgentConfigAdmin(GrantableAdmin):
     @admin.action(description="Publish", permissions=["publish"])
     def publish(self, request, queryset):
         agents = self.permitted(request, queryset, "change")
-        for agent in agents:
-            publish_agent(agent=agent, by=request.user)
-        self.message_user(request, f"Published {len(agents)} agents.")
+        try:
+            with transaction.atomic(using=router.db_for_write(AgentConfig)):
+                for agent in agents:
+                    publish_agent(agent=agent, by=request.user)
+        except ValidationError as refusal:
+            reasons = " ".join(refusal.messages)
+            text = f"{agent} cannot be published so: {reasons} Nothing was published."
+            self.message_user(request, text, messages.ERROR)
+        else:
+            self.message_user(request, f"Published {len(agents)} agents.")
 
     @action(description="Save and publish", permissions=["publish"])
     def save_and_publish(self, request, agent):
         version = publish_agent(agent=agent, by=request.user)
         self.message_user(request, f"Published version {version.number}.")
+
+    def has_versions_permission(self, request, object_id=None):
+        """Whether to offer it; the page that it leads to looks whose agent it is."""
+        return self.may(request, "change")
+
+    @action(description="Versions", permissions=["versions"], icon="history")
+    def versions(self, request, object_id):
+        agent = self.get_object(request, object_id)
+        may_change = agent is not None and self.may(request, "change", agent)
+        return versions_page(request, agent, may_change=may_change)
 
 
 @admin.register(AgentVersion)
@@ -121,6 +177,8 @@ class AgentVersionAdmin(Publisher, ReadOnly, OrganizationAdmin):
 
     def get_queryset(self, request):
         versions = super().get_queryset(request)
+        if not request.resolver_match.kwargs:  # what was only tried is found from its replies
+            versions = versions.published()
         if request.user.acts_as_platform:
             return versions
         return versions.filter(agent__in=AgentConfig.objects.allowed_to(request.user, CHANGE))

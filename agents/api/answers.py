@@ -22,7 +22,7 @@ def streamed(request: Any, parts: Parts, *, status: int, content_type: str) -> H
     return Continued(lambda: HttpResponse(awaited(parts), **options))
 
 
-async def _without_a_thread(parts: Parts) -> Parts:
+def give_back_thread() -> None:
     """Give back the thread in which the view ran: asgiref keeps it until the request has ended.
 
     Whatever needs one after this is given another.
@@ -31,6 +31,10 @@ async def _without_a_thread(parts: Parts) -> Parts:
     executor: Any = context and SyncToAsync.context_to_thread_executor.pop(context, None)
     if executor:
         executor.shutdown(wait=False)
+
+
+async def _without_a_thread(parts: Parts) -> Parts:
+    give_back_thread()
     async with aclosing(parts):
         async for part in parts:
             yield part

@@ -1,15 +1,19 @@
 from math import isnan
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents import validation
+from agents.agent_templates import TEMPLATES
 from agents.messages import reply_data
 from agents.models import AgentConfig, AgentVersion, Conversation, Message
+from agents.models.agent import AgentType
 from common.api.fields import FlagField, JSONObjectField
 from tenants.api.fields import LivingField, OpenProjectField, VisibleField
 from tenants.models import Project
 
-MAX_TOOLS = 100
 MAX_QUESTION_CHARACTERS = 100_000
 
 _PUBLIC_FIELDS = [
@@ -54,7 +58,9 @@ class AgentSerializer(serializers.ModelSerializer):
     project = OpenProjectField(queryset=Project.objects.all(), allow_null=True, required=False)
     is_active = FlagField(default=True)
     tools = serializers.ListField(
-        child=serializers.CharField(max_length=100), required=False, max_length=MAX_TOOLS
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=validation.MAX_TOOLS,
     )
     metadata = JSONObjectField(required=False)
     version = serializers.IntegerField(
@@ -65,11 +71,75 @@ class AgentSerializer(serializers.ModelSerializer):
         model = AgentConfig
         fields = [*_PUBLIC_FIELDS, *_SETTINGS_FIELDS]
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Whoever changes a setting leaves all of them as an agent can have them."""
+        if attrs.keys() & set(validation.SETTINGS):
+            values = validation.settings_of(self.instance or AgentConfig()) | attrs
+            organization_id = cast(UUID, self.context["request"].user.organization_id)
+            faults = validation.faults_of(values, organization_id)
+            if faults:
+                raise serializers.ValidationError(cast(Any, faults))
+        return attrs
+
     def validate_temperature(self, value: float) -> float:
         """Refuse what is no number, which passes any comparison with the limits."""
         if isnan(value):
             raise serializers.ValidationError("A valid number is required.")
         return value
+
+
+class WarningSerializer(serializers.Serializer):
+    field = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ChangedAgentSerializer(AgentSerializer):
+    """An agent that was written: `warnings` say what keeps it from answering for now."""
+
+    warnings = serializers.SerializerMethodField()
+
+    class Meta(AgentSerializer.Meta):
+        fields = [*AgentSerializer.Meta.fields, "warnings"]
+
+    @extend_schema_field(WarningSerializer(many=True))
+    def get_warnings(self, agent: AgentConfig) -> list[dict[str, str]]:
+        return validation.warnings_of(agent)
+
+
+class NewAgentSerializer(ChangedAgentSerializer):
+    """An agent to make: from a template, which gives what is not said, or without one."""
+
+    template = serializers.ChoiceField(
+        choices=AgentType.choices,
+        required=False,
+        write_only=True,
+        help_text="Gives the settings that are not said here.",
+    )
+
+    class Meta(ChangedAgentSerializer.Meta):
+        fields = [*ChangedAgentSerializer.Meta.fields, "template"]
+        extra_kwargs = {"agent_type": {"required": False}, "system_prompt": {"required": False}}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        template = TEMPLATES.get(attrs.pop("template", ""))
+        attrs = (template.settings() if template else {}) | attrs
+        missing = [name for name in ("agent_type", "system_prompt") if name not in attrs]
+        if missing:
+            message = [self.error_messages["required"]]
+            raise serializers.ValidationError(cast(Any, dict.fromkeys(missing, message)))
+        return super().validate(attrs)
+
+
+class TemplateSerializer(serializers.Serializer):
+    """An agent to begin with, by its type. Name it in `template` of a new agent."""
+
+    agent_type = serializers.ChoiceField(choices=AgentType.choices)
+    name = serializers.CharField()
+    description = serializers.CharField()
+    system_prompt = serializers.CharField()
+    temperature = serializers.FloatField()
+    max_tokens = serializers.IntegerField()
+    tools = serializers.ListField(child=serializers.CharField())
 
 
 class VisibleAgentSerializer(serializers.Serializer):
@@ -81,13 +151,38 @@ class VisibleAgentSerializer(serializers.Serializer):
 
 
 class PublishSerializer(serializers.Serializer):
+    """What to publish, and why."""
+
     note = serializers.CharField(
         max_length=255, required=False, allow_blank=True, help_text="What has changed."
     )
+    version = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="The number of an older version to publish again; without one, the draft.",
+    )
+
+
+class ChangeSerializer(serializers.Serializer):
+    """A setting that differs. `lines` is the unified diff of a prompt."""
+
+    field = serializers.CharField()
+    before = serializers.JSONField()
+    after = serializers.JSONField()
+    lines = serializers.ListField(child=serializers.CharField())
+
+
+class DiffSerializer(serializers.Serializer):
+    """What has changed between two versions of an agent, null being the draft."""
+
+    before = serializers.IntegerField(allow_null=True)
+    after = serializers.IntegerField(allow_null=True)
+    changes = ChangeSerializer(many=True)
 
 
 class VersionSerializer(serializers.ModelSerializer):
-    """A published version of an agent. It never changes."""
+    """A version of an agent, which never changes: published, or without a number, tried."""
 
     published_by = LivingField(read_only=True)
 
@@ -107,6 +202,8 @@ class VersionSerializer(serializers.ModelSerializer):
 
 
 class ConversationSerializer(serializers.ModelSerializer):
+    draft = serializers.BooleanField(source="is_draft", read_only=True)
+
     class Meta:
         model = Conversation
         fields = [
@@ -114,6 +211,7 @@ class ConversationSerializer(serializers.ModelSerializer):
             "agent",
             "project",
             "user",
+            "draft",
             "title",
             "message_count",
             "created_at",
@@ -128,6 +226,11 @@ class StartConversationSerializer(serializers.Serializer):
     agent = VisibleField(queryset=AgentConfig.objects.all())
     project = VisibleField(queryset=Project.objects.all())
     title = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    draft = FlagField(
+        source="is_draft",
+        default=False,
+        help_text="Try the agent's draft, which those may who may change it.",
+    )
 
 
 class AskSerializer(serializers.Serializer):
@@ -157,7 +260,8 @@ class MessageSerializer(serializers.Serializer):
     finish_reason = serializers.CharField()
     tokens_used = serializers.IntegerField(allow_null=True)
     citations = CitationSerializer(many=True)
-    agent_version = serializers.IntegerField(allow_null=True)
+    agent_version = serializers.IntegerField(allow_null=True, help_text="Null for a draft.")
+    agent_version_id = serializers.UUIDField(allow_null=True)
     reply_to = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
     error = serializers.CharField(required=False, help_text="Why it failed, where it did.")

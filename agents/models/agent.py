@@ -16,12 +16,12 @@ from tenants.grants import (
     GrantableQuerySet,
     granted,
 )
-from tenants.managers import AllManager, LivingManager
+from tenants.managers import AllManager, LivingManager, LivingQuerySet
 from tenants.models import Project
-from tenants.models.base import ControlPlaneOwned
+from tenants.models.base import PLATFORM_ROWS, ControlPlaneOwned
 from tenants.models.grant import RoleGrant, UserGrant, for_the_control_plane
 from tenants.permissions import Permissions
-from tenants.rls import CompositeForeignKey
+from tenants.rls import CompositeForeignKey, RowSecurity
 
 DEFAULT_MODEL = "gemini-2.5-pro"
 
@@ -29,6 +29,14 @@ DEFAULT_MODEL = "gemini-2.5-pro"
 def _json_is(field, kind):
     kind_of = models.Func(field, function="jsonb_typeof", output_field=models.CharField())
     return models.lookups.Exact(kind_of, models.Value(kind))
+
+
+def _json_lists_texts(field):
+    anything_else = models.Value('strict $ ? (@.type() == "array")[*] ? (@.type() != "string")')
+    found = models.Func(
+        field, anything_else, function="jsonb_path_exists", output_field=models.BooleanField()
+    )
+    return models.lookups.Exact(found, models.Value(False))
 
 
 class AgentType(models.TextChoices):
@@ -74,6 +82,12 @@ class AgentSettings(models.Model):
             models.CheckConstraint(
                 condition=_json_is("metadata", "object"), name="%(app_label)s_%(class)s_metadata"
             ),
+            models.CheckConstraint(
+                condition=Q(system_prompt__regex=r"\S"), name="%(app_label)s_%(class)s_prompt"
+            ),
+            models.CheckConstraint(
+                condition=_json_lists_texts("tools"), name="%(app_label)s_%(class)s_tool_names"
+            ),
         ]
 
 
@@ -105,7 +119,8 @@ class AgentConfigQuerySet(GrantableQuerySet):
 
     @staticmethod
     def _runs(**conditions):
-        return Q(Exists(AgentVersion.objects.filter(agent=OuterRef("pk"))), **conditions)
+        published = AgentVersion.objects.published().filter(agent=OuterRef("pk"))
+        return Q(Exists(published), **conditions)
 
 
 class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
@@ -174,7 +189,7 @@ class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
 
     def current_version(self):
         """The newest published version, or None while there is only a draft."""
-        return self.versions.order_by("-number").first()
+        return self.versions.published().order_by("-number").first()
 
     def runs(self):
         """Whether it can be conversed with."""
@@ -195,20 +210,44 @@ class AgentConfig(Grantable, AgentSettings, ControlPlaneOwned):
             yield from access.of_project(self.project).sees(user)
 
 
+class AgentVersionQuerySet(LivingQuerySet):
+    def published(self):
+        return self.filter(number__isnull=False)
+
+
+# What it says stands for good; that it is deleted, and comes back, is all that changes.
+_VERBS = "SELECT, INSERT"
+_COLUMNS = ("is_deleted", "deleted_at", "deletion_id", "updated_at")
+
+
 class AgentVersion(AgentSettings, ControlPlaneOwned):
-    """An immutable, published copy of an agent's settings. A turn runs one."""
+    """An immutable copy of an agent's settings. A turn runs one.
+
+    Those of a number were published. One of none is the draft as it was when somebody tried it.
+    """
 
     agent = TenantForeignKey(AgentConfig, models.CASCADE, related_name="versions")
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField(null=True, blank=True)
     note = models.CharField(max_length=255, blank=True)
     published_by = TenantForeignKey(
         "tenants.User", models.PROTECT, null=True, blank=True, related_name="+"
     )
 
+    objects: ClassVar = LivingManager.from_queryset(AgentVersionQuerySet)()
+    all_objects: ClassVar = AllManager.from_queryset(AgentVersionQuerySet)()
+
     class Meta(ControlPlaneOwned.Meta):
         ordering = ["agent", "-number"]
         constraints = [
-            *ControlPlaneOwned.Meta.constraints,
+            *(c for c in ControlPlaneOwned.Meta.constraints if c is not PLATFORM_ROWS),
+            RowSecurity(
+                name="agents_agentversion_rows",
+                platform=True,
+                verbs=_VERBS,
+                columns=_COLUMNS,
+                platform_verbs=_VERBS,
+                platform_columns=_COLUMNS,
+            ),
             Audited(
                 name="agents_agentversion_audit",
                 columns=(
@@ -238,7 +277,7 @@ class AgentVersion(AgentSettings, ControlPlaneOwned):
         ]
 
     def __str__(self):
-        return f"{self.agent} v{self.number}"
+        return f"{self.agent} v{self.number}" if self.number else f"{self.agent} (draft)"
 
 
 class AgentUserGrant(UserGrant):

@@ -34,6 +34,8 @@ class Conversation(OrganizationOwned):
     user = TenantForeignKey("tenants.User", models.CASCADE, related_name="conversations")
     project = TenantForeignKey("tenants.Project", models.CASCADE, related_name="conversations")
     agent = TenantForeignKey("agents.AgentConfig", models.CASCADE, related_name="conversations")
+    # To try out: its questions go to the draft, which whoever asks must be allowed to change.
+    is_draft = models.BooleanField(default=False, db_default=False)
     title = models.CharField(max_length=255, blank=True)
     message_count = models.PositiveIntegerField(default=0, editable=False)
 
@@ -70,11 +72,16 @@ class Conversation(OrganizationOwned):
         """Whether a user may ask here: their own, with the right and the project still theirs."""
         if user.pk != self.user_id:
             return False
-        use = Permissions.AGENTS_USE
-        if not (user.has_perm(use) or is_granted(user, use, self.agent)):
+        if not self._may_ask(user):
             return False
         projects = Project.objects.visible_to(user).filter(is_active=True)
         return projects.filter(pk=self.project_id).exists()
+
+    def _may_ask(self, user):
+        if self.is_draft:
+            return user.has_perm(Permissions.AGENTS_CHANGE, self.agent)
+        use = Permissions.AGENTS_USE
+        return user.has_perm(use) or is_granted(user, use, self.agent)
 
 
 class Message(OrganizationOwned):

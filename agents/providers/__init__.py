@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -106,6 +106,15 @@ def candidates_for(settings_of_agent: Any) -> list[Candidate]:
         assert refusal
         raise refusal
     return found
+
+
+def is_known(model_name: str, listed: Collection[str]) -> bool:
+    """Whether a provider of the model can be told: by the beginning of its name, or because one of
+    the organization lists it. It may still lack a key."""
+    family = family_of(model_name)
+    if family and family.provider:
+        return True
+    return is_name(model_name) and (family is not None or model_name in listed)
 
 
 def is_name(model_name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agents.agent_templates import TEMPLATES
 from agents.baker_recipes import agent_recipe
 from agents.models import AgentConfig, AgentVersion
 from agents.testing import make_agent, make_project
@@ -19,7 +20,7 @@ NEW = {
     "model_name": "extractive",
     "temperature": "0.5",
     "max_tokens": "100",
-    "tools": '["search"]',
+    "tools": '["search_knowledge"]',
     "metadata": "",
     "is_active": "on",
 }
@@ -68,7 +69,11 @@ def test_an_owner_drafts_an_agent(acme):
     assert answer.url == page(AgentConfig, "changelist")
     with acting_for(acme):
         agent = AgentConfig.objects.get(slug="helper")
-        assert (agent.organization_id, agent.tools, agent.metadata) == (acme.pk, ["search"], {})
+        assert (agent.organization_id, agent.tools, agent.metadata) == (
+            acme.pk,
+            ["search_knowledge"],
+            {},
+        )
         assert agent.current_version() is None
 
 
@@ -93,12 +98,12 @@ def test_a_project_of_another_organization_is_an_error_of_the_form(acme, globex)
     ("field", "value", "message"),
     [
         ("tools", '{"a": 1}', 'Write a JSON list, such as ["one", "two"].'),
-        ("tools", "[1]", 'Write a list of the names of tools, such as ["search"].'),
+        ("tools", "[1]", 'Write a list of the names of tools, such as ["search_knowledge"].'),
         ("tools", "search", "Enter a valid JSON."),
         ("metadata", "[]", 'Write a JSON object, such as {"key": "value"}.'),
         ("metadata", '{"a": "\\u0000"}', "PostgreSQL has no character zero."),
-        ("temperature", "3", "Ensure this value is less than or equal to 2."),
-        ("max_tokens", "0", "Ensure this value is greater than or equal to 1."),
+        ("temperature", "3", "This must be a number from 0 to 2."),
+        ("max_tokens", "0", "This must be a whole number above 0."),
     ],
 )
 def test_what_an_agent_cannot_be_is_an_error_of_the_form(acme, field, value, message):
@@ -201,3 +206,82 @@ def test_fifty_agents_take_no_query_each(acme, django_assert_max_num_queries):
     ):
         with django_assert_max_num_queries(20):
             assert client.get(address).status_code == 200
+
+
+# Templates and versions
+
+
+def test_an_empty_prompt_of_a_new_agent_becomes_the_templates(acme):
+    client = signed_in("acme-owner")
+    new = NEW | {"agent_type": "hr", "system_prompt": "", "temperature": "0.7"}
+    new |= {"tools": "[]", "max_tokens": "100"}
+    assert client.post(page(AgentConfig, "add"), new).status_code == 302
+    with acting_for(acme):
+        agent = AgentConfig.objects.get(slug="helper")
+    template = TEMPLATES["hr"]
+    assert (agent.system_prompt, agent.tools) == (template.system_prompt, template.tools)
+    assert (agent.temperature, agent.max_tokens) == (template.temperature, 100)
+    address = page(AgentConfig, "change", agent.pk)
+    emptied = filled(client.get(address), system_prompt="")
+    assert errors_of(client.post(address, emptied)) == {
+        "system_prompt": ["This field is required."]
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("tools", '["rm"]'), ("model_name", "nobody-knows"), ("fallback_model", "nobody-knows")],
+)
+def test_what_there_is_not_is_an_error_of_the_form(acme, field, value):
+    answer = signed_in("acme-owner").post(page(AgentConfig, "add"), NEW | {field: value})
+    assert errors_of(answer).keys() == {field}
+
+
+@both_logins
+@pytest.mark.parametrize("username", ["acme-owner", "staff"])
+def test_what_has_changed_is_shown_published_and_taken_back(acme, username):
+    agent, client = published(acme, system_prompt="Be brief.\nCite."), signed_in(username)
+    with acting_for(acme):
+        AgentConfig.objects.filter(pk=agent.pk).update(system_prompt="Be kind.\nCite.")
+    address = page(AgentConfig, "versions", agent.pk)
+    shown = client.get(address).content.decode()
+    assert "-Be brief." in shown
+    assert "+Be kind." in shown
+    assert client.post(address, {"version": "", "note": "Kinder"}).status_code == 302
+    assert "These two are alike." in client.get(address).content.decode()
+    assert "+Be kind." in client.get(address, {"before": "1", "after": "2"}).content.decode()
+    assert client.post(address, {"version": "1", "note": ""}).status_code == 302
+    assert [(v.system_prompt[:9], v.note) for v in versions_of(agent)] == [
+        ("Be brief.", ""),
+        ("Be kind.\n", "Kinder"),
+        ("Be brief.", "Version 1 again."),
+    ]
+    assert "Version 3" in client.get(address).content.decode()
+    refused = client.post(address, {"version": "9", "note": ""})
+    assert "Select a valid choice" in refused.content.decode()
+
+
+def test_a_draft_that_no_agent_can_be_is_refused_wherever_it_is_published(acme):
+    agent, client = published(acme), signed_in("acme-owner")
+    with acting_for(acme):
+        AgentConfig.objects.filter(pk=agent.pk).update(tools=["gone"])
+    address = page(AgentConfig, "versions", agent.pk)
+    assert "There is no tool gone." in client.post(address, {"version": ""}).content.decode()
+    selected = {"action": "publish", "_selected_action": [agent.pk]}
+    told = client.post(page(AgentConfig, "changelist"), selected, follow=True).content.decode()
+    assert "There is no tool gone." in told
+    assert "Nothing was published." in told
+    assert len(versions_of(agent)) == 1
+
+
+def test_versions_are_shown_to_those_who_may_change_the_agent(acme, globex):
+    agent, theirs = published(acme), published(globex)
+    let_in("acme-member", acme)
+    address = page(AgentConfig, "versions", agent.pk)
+    assert signed_in("acme-owner").get(address).status_code == 200
+    for method in ("get", "post"):
+        assert getattr(signed_in("acme-member"), method)(address).status_code == 403
+        found = getattr(signed_in("acme-owner"), method)(
+            page(AgentConfig, "versions", theirs.pk), {"version": ""}
+        )
+        assert found.status_code == 404

@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from agents.models import AgentVersion, Conversation, Message
+from agents.models import AgentVersion, Conversation, Message, ModelProvider
 from agents.providers import provider_of
 from agents.services import (
     AgentNotPublished,
@@ -38,6 +38,10 @@ def owner(people):
 def acting(acme):
     with acting_for(acme):
         yield
+
+
+def provider_listing(name):
+    return ModelProvider.objects.create(name="Ours", kind="openai", models=[{"name": name}])
 
 
 def jobs():
@@ -124,7 +128,7 @@ def test_a_member_starts_a_conversation(acting, member, owner):
 def test_a_conversation_that_cannot_be(acting, member, owner, which, field):
     agent, project = make_agent(by=owner), make_project(member)
     if which == "unpublished agent":
-        agent.versions.all().delete()
+        delete(agent.current_version())
     elif which == "agent switched off":
         agent.is_active = False
         agent.save()
@@ -306,7 +310,9 @@ def test_a_model_without_a_key_is_named_before_anything_is_stored(acting, member
 def test_each_family_names_its_setting(acting, member, settings, model_name, setting):
     if setting:
         setattr(settings, setting, "")
+    own = provider_listing("nobody-knows")
     conversation = make_conversation(member, model_name=model_name)
+    delete(own)
     with pytest.raises(ModelUnavailable) as refusal:
         post_message(conversation=conversation, content="Hello", by=member)
     assert refusal.value.setting == setting

@@ -99,10 +99,39 @@ def test_how_an_agent_is_told_to_act_is_for_those_who_edit_it(manager, member, p
         ({"metadata": []}, "metadata"),
         ({"project": str(uuid4())}, "project"),
         ({"system_prompt": "a\x00b"}, "system_prompt"),
+        ({"tools": ["rm"]}, "tools"),
+        ({"model_name": "nobody-knows"}, "model_name"),
+        ({"fallback_model": "nobody-knows"}, "fallback_model"),
     ],
 )
 def test_an_agent_is_validated(manager, fields, at_fault):
     assert fields_at_fault(manager.post(AGENTS, NEW | fields)) == {at_fault}
+
+
+def test_an_agent_of_another_day_is_still_renamed_and_switched_off(manager, acme):
+    with acting_for(acme):
+        path = f"{AGENTS}{agent_recipe.make(tools=['gone']).pk}/"
+    assert manager.patch(path, {"name": "Old", "is_active": False}).status_code == 200
+    assert fields_at_fault(manager.patch(path, {"temperature": 1})) == {"tools"}
+    assert manager.patch(path, {"temperature": 1, "tools": []}).status_code == 200
+
+
+def test_an_agent_begins_with_a_template(manager, member, settings):
+    settings.GEMINI_API_KEY = ""
+    templates = {t["agent_type"]: t for t in manager.get(f"{AGENTS}templates/").json()["results"]}
+    assert len(templates) == 5
+    new = {"name": "Figures", "slug": "figures", "template": "finance", "temperature": 0.5}
+    made = manager.post(AGENTS, new).json()
+    assert (made["agent_type"], made["temperature"]) == ("finance", 0.5)
+    for field in ("system_prompt", "tools", "max_tokens"):
+        assert made[field] == templates["finance"][field]
+    (warning,) = made["warnings"]
+    assert "GEMINI_API_KEY" in warning["detail"]
+    changed = manager.patch(f"{AGENTS}{made['id']}/", {"model_name": "extractive"}).json()
+    assert changed["warnings"] == []
+    del new["template"]
+    assert fields_at_fault(manager.post(AGENTS, new)) == {"agent_type", "system_prompt"}
+    problem(member.get(f"{AGENTS}templates/"), 403)
 
 
 def test_a_slug_is_taken_once_in_an_organization(manager, people):

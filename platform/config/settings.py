@@ -297,6 +297,9 @@ def _prices(variable):
 
 MODEL_PRICES = _prices("MODEL_PRICES")
 
+# Answers that a web process gives at once at /v1/, half of them to one organization at most.
+COMPLETIONS_AT_ONCE = env.int("COMPLETIONS_AT_ONCE", default=64)
+
 # How long a model may take, and how much it may send (agents.providers.limits).
 MODEL_CONNECT_SECONDS = env.float("MODEL_CONNECT_SECONDS", default=10.0)
 MODEL_FIRST_TOKEN_SECONDS = env.float("MODEL_FIRST_TOKEN_SECONDS", default=120.0)

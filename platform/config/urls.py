@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from agents.openai_api.views import CompletionViewSet, ModelViewSet
 from common import health
 from tenants.views import (
     EmailPage,
@@ -17,6 +18,15 @@ from tenants.views import (
 session = [
     path("login/", SessionLoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+]
+
+# Without a slash at the end, as OpenAI's clients ask.
+openai = [
+    path("models", ModelViewSet.as_view({"get": "list"}), name="openai-models"),
+    path("models/<str:model>", ModelViewSet.as_view({"get": "retrieve"}), name="openai-model"),
+    path(
+        "chat/completions", CompletionViewSet.as_view({"post": "create"}), name="openai-completions"
+    ),
 ]
 
 # For who cannot sign in. The sign-in page links to the name of the first.
@@ -56,6 +66,7 @@ urlpatterns = [
     path("admin/", include(account_pages)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api")),
+    path("v1/", include(openai)),
     path("session/", include((session, "rest_framework"))),
     path("health/live", health.live),
     path("health/ready", health.ready),

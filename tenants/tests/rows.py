@@ -22,9 +22,9 @@ PLATFORMS = {"tenants.StaffAccess"}  # rows that no organization makes
 # What no rule can guess, by model.
 _VALUES: dict[str, dict[str, Any]] = {
     "agents.AgentConfig": {"agent_type": "doc"},
-    "agents.AgentVersion": {"agent_type": "doc"},
     "agents.Budget": {"limit": 1_000_000, "currency": ""},
     "agents.BudgetPeriod": {"starts_on": date(2026, 1, 1)},
+    "agents.AgentVersion": {"agent_type": "doc", "number": 1},
     "agents.Message": {"role": "user"},
     "agents.ModelProvider": {"kind": "openai", "base_url": "https://models.example/v1"},
     "knowledge.ChunkEmbedding": {"embedding": [0.5] * 384},

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "agents.AgentVersion.tools": "the draft that it copies is audited",
     "agents.AgentVersion.metadata": "the draft that it copies is audited",
     "agents.Conversation.message_count": "a counter",
+    "agents.Conversation.is_draft": "set once, with what the creation tells",
     "agents.ModelProvider.key_end": "a part of a key",
     "agents.Message.asked_with": "the token that a client showed",
     "agents.Message.content": "content",

@@ -97,6 +97,15 @@ NARROW = {
     "tenants_auditentry": {"SELECT", "INSERT"},
     "tenants_auditseal": {"SELECT", "INSERT", "UPDATE (position)", "UPDATE (digest)"},
     "tenants_staffaccess": {"SELECT"},
+    # What it says stands for good: it is deleted and restored, and no more.
+    "agents_agentversion": {
+        "SELECT",
+        "INSERT",
+        "UPDATE (is_deleted)",
+        "UPDATE (deleted_at)",
+        "UPDATE (deletion_id)",
+        "UPDATE (updated_at)",
+    },
 }
 # What stands as a record: platform staff can end an access, and change or remove none.
 NARROW_PLATFORM = {
@@ -104,6 +113,7 @@ NARROW_PLATFORM = {
     "agents_usagerecord": {"SELECT"},
     "tenants_auditentry": NARROW["tenants_auditentry"],
     "tenants_auditseal": NARROW["tenants_auditseal"],
+    "agents_agentversion": NARROW["agents_agentversion"],
     "tenants_staffaccess": {"SELECT", "INSERT", "UPDATE (ended_at)"},
 }
 TENANT_FREE_PRIVILEGES = {

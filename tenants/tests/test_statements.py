@@ -22,6 +22,7 @@ NOT_WRITABLE = {
     "tenants.StaffAccess",
 }
 WRITABLE = sorted(set(MODELS) - NOT_WRITABLE)
+WRITTEN_ONCE = {"agents.AgentVersion"}  # but for what deletes and restores
 ENTITIES = [label for label in WRITABLE if hasattr(MODELS[label], "deletion_id")]
 GRANTS = [label for label, model in MODELS.items() if issubclass(model, Grant)]
 LINKS = ["tenants.ProjectMember", "tenants.UserRole", "tenants.RolePermission", *GRANTS]
@@ -138,7 +139,11 @@ def test_leaving_rows_out_by_what_refers_to_them(rows, tried, label):
 def test_writing_rows(rows, tried, label):
     model, row, field = MODELS[label], rows[label], some_field(MODELS[label])
     manager = model._base_manager
-    tried(lambda: row.save())
+    if label in WRITTEN_ONCE:
+        field = None
+        tried(lambda: manager.filter(pk=row.pk).update(updated_at=row.updated_at))
+    else:
+        tried(lambda: row.save())
     if field:
         value = getattr(row, field)
         tried(lambda: row.save(update_fields=[field]))

@@ -1,4 +1,4 @@
-"""What answers when no view does: problems under /api/, Django's own pages elsewhere."""
+"""What answers when no view does: problems under /api/ and /v1/, Django's own pages elsewhere."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.views import defaults
 
 from common.api.problems import NOT_FOUND, Problem, problem_response
 
-PREFIX = "/api/"
+PREFIXES = ("/api/", "/v1/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -38,4 +38,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_api(request: Any) -> bool:
-    return request.path_info.startswith(PREFIX)
+    return request.path_info.startswith(PREFIXES)

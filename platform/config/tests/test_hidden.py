@@ -32,6 +32,7 @@ ENTITIES = {
 # Left as they are: what the database or the code reads, and what nobody is shown.
 NOT_TEXT = {"password", "digest", "sha256", "file", "model_name", "embedding_model", "error"}
 NOT_TEXT |= {"models", "sealed_key", "key_end", "currency"}
+WRITTEN_ONCE = "agents.AgentVersion"
 
 
 def word(label):
@@ -48,12 +49,15 @@ def rows(acme, people):
         made = {"tenants.Organization": acme, "knowledge.Document": document}
         made["knowledge.DocumentChunk"] = document.chunks.get()
         for label, model in ENTITIES.items():
-            if label not in made:
+            if label == WRITTEN_ONCE:
+                given = texts_of(model, word(label)) | {"published_by": made["tenants.User"]}
+                made[label] = make_row(model, made, acme.slug, **given)
+            elif label not in made:
                 made[label] = make_row(model, made, acme.slug)
         question = message_recipe.make(conversation=made["agents.Conversation"], content="Why?")
         mail = document_recipe.make(file_type="eml", filename="mail.eml")
         join(made, {"reply_to": question, "attachment_of": mail})
-        for label in ENTITIES:
+        for label in ENTITIES.keys() - {WRITTEN_ONCE}:
             write_word(made[label], word(label))
         add_member(project=made["tenants.Project"], user=made["tenants.User"])
     return made
@@ -62,14 +66,26 @@ def rows(acme, people):
 def join(made, given):
     for label, model in ENTITIES.items():
         for field in model._meta.concrete_fields:
-            if field.many_to_one and field.null and field.name != "organization":
+            if (
+                label != WRITTEN_ONCE
+                and field.many_to_one
+                and field.null
+                and field.name != "organization"
+            ):
                 other = given.get(field.name) or made[field.related_model._meta.label]
                 model.objects.filter(pk=made[label].pk).update(**{field.name: other})
 
 
 def write_word(row, found):
+    texts = texts_of(type(row), found)
+    if row._meta.label in ("knowledge.DocumentChunk", "knowledge.Document"):
+        texts.pop("content")  # as it was read
+    type(row).objects.filter(pk=row.pk).update(**texts)
+
+
+def texts_of(model, found):
     texts = {}
-    for field in row._meta.concrete_fields:
+    for field in model._meta.concrete_fields:
         if field.name in NOT_TEXT or field.choices or field.generated:
             continue
         if isinstance(field, models.EmailField):
@@ -78,9 +94,7 @@ def write_word(row, found):
             texts[field.name] = {"note": found} if field.get_default() == {} else [found]
         elif isinstance(field, models.CharField | models.TextField):
             texts[field.name] = found
-    if row._meta.label in ("knowledge.DocumentChunk", "knowledge.Document"):
-        texts.pop("content")  # as it was read
-    type(row).objects.filter(pk=row.pk).update(**texts)
+    return texts
 
 
 def pages_of_the_api(client, rows):

@@ -53,8 +53,12 @@ FIELDS: dict[str, dict[str, Any]] = {
     **{f"POST {path}/grants/ user": {"user": Row("tenants.User", "nobody")} for path in SHARED},
     **{f"POST {path}/grants/ role": {"role": Row("tenants.Role", "empty")} for path in SHARED},
     "POST users/": {"username": "new-person", "password": PASSWORDS[0]},
-    "POST agents/": {"model_name": "extractive"},
     "POST budgets/": {"unit": "money", "currency": "USD"},
+    "POST agents/": {
+        "agent_type": "doc",
+        "system_prompt": "new",
+        "model_name": "extractive",
+    },
     "POST documents/import/": {"file": Archive({"new.md": b"# New\n\nSomething to read.\n"})},
     "POST search/": {"mode": "text"},
     "POST documents/reprocess/": {"status": "failed"},
@@ -227,6 +231,9 @@ _NAMED = {
     "base_url": "https://changed.test/v1",
     "models": [{"name": "changed"}],
     "currency": "EUR",
+    "model_name": "gpt-changed",
+    "fallback_model": "gpt-else",
+    "tools": ["calculate"],
 }
 
 

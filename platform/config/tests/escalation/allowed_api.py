@@ -125,7 +125,12 @@ ALLOWED_OVER_API = [
         for rule in _grants(path, table)
     ),
     # Agents
-    Rule("owner manager", "POST agents/", "", f"does>+AgentConfig; {_AGENT}"),
+    Rule(
+        "owner manager",
+        "POST agents/",
+        "",
+        f"does>+AgentConfig; {_AGENT}; template>+AgentConfig.temperature +AgentConfig.tools",
+    ),
     Rule(
         "owner manager",
         "PATCH agents/{pk}/",
@@ -138,7 +143,8 @@ ALLOWED_OVER_API = [
         "owner manager",
         "POST agents/{pk}/publish/",
         "own shared joined unjoined",
-        "does>+AgentVersion; note>+AgentVersion.note",
+        "does>+AgentVersion; note>+AgentVersion.note; version>+AgentVersion.note;"
+        "together>+AgentVersion.note",
     ),
     # Model providers: a key goes nowhere with its provider
     Rule(
@@ -203,6 +209,12 @@ ALLOWED_OVER_API = [
         "does>+Conversation; title; agent:own; agent:joined",
     ),
     Rule("owner manager", "POST conversations/", "", "project:own"),
+    Rule(
+        "owner manager",
+        "POST conversations/",
+        "",
+        "draft>+Conversation.is_draft; together>+Conversation.is_draft",
+    ),
     Rule("owner manager member", "PATCH conversations/{pk}/", "mine", "title"),
     Rule("owner manager member", "DELETE conversations/{pk}/", "mine", "does>~Conversation"),
     Rule(

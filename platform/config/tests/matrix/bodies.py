@@ -181,6 +181,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "agent-grant-list": {"GET": Asked("manager"), "POST": Asked("manager", body=NEW_GRANT)},
     "agent-grant-detail": {"DELETE": Asked("manager")},
     "agent-publish": {"POST": Asked("manager", body={"note": "Better"})},
+    "agent-templates": {"GET": Asked("manager")},
     "provider-list": {"GET": Asked(), "POST": Asked(body=NEW_PROVIDER)},
     "provider-detail": {"GET": Asked(), "PATCH": Asked(body={"name": "P"}), "DELETE": Asked()},
     "provider-restore": {"POST": Asked(target=DELETED)},
@@ -194,6 +195,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "usage-list": {"GET": Asked("manager")},
     "version-list": {"GET": Asked("manager")},
     "version-detail": {"GET": Asked("manager")},
+    "version-diff": {"GET": Asked("manager")},
     "document-list": {
         "GET": Asked("viewer"),
         "POST": Asked("member", body={"file": File(), "project": PROJECT}, kind="form"),
@@ -232,6 +234,12 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "POST": Asked(body={"content": QUESTION}, headers={"Idempotency-Key": KEY}),
     },
     "message-detail": {"GET": Asked()},
+    # For OpenAI's clients. Whoever may ask an agent is told that they asked nothing.
+    "openai-models": {"GET": Asked("member")},
+    "openai-model": {"GET": Asked("member")},
+    "openai-completions": {
+        "POST": Asked("member", body={"model": AGENT, "messages": []}, also=(400,))
+    },
     "message-events": {"GET": Asked()},
     # The admin, but for what it has of every model
     "admin:index": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
@@ -266,6 +274,10 @@ ENTRIES: dict[str, dict[str, Asked]] = {
     "admin:tenants_staffaccess_stop": {
         "GET": Asked("nobody"),
         "POST": Asked("nobody", staff=None, kind="form"),
+    },
+    "admin:agents_agentconfig_versions": {
+        "GET": Asked(staff=True),
+        "POST": Asked(staff=True, body={"version": "", "note": "Better"}, kind="form"),
     },
     # Its form alone: what it finds is asked in `surfaces`.
     "admin:knowledge_document_search": {"GET": Asked()},

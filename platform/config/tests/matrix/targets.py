@@ -20,6 +20,8 @@ NAMED = {
     "admin:tenants_user_set_password object_id": "tenants.User",
     "admin:auth_user_password_change id": "tenants.User",
     "admin:tenants_organization_act object_id": "tenants.Organization",
+    "admin:agents_agentconfig_versions object_id": "agents.AgentConfig",
+    "openai-model model": "agents.AgentConfig",
     "project-grant-detail pk": "tenants.ProjectUserGrant",
     "agent-grant-detail pk": "agents.AgentUserGrant",
     "document-grant-detail pk": "knowledge.DocumentUserGrant",

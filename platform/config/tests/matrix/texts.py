@@ -48,7 +48,7 @@ def _texts(model: Any, text: str, slug: str) -> dict[str, Any]:
     }
     found: dict[str, Any] = {}
     for column in model._meta.concrete_fields:
-        if column.name in known:
+        if column.name in known and column.name not in unique:
             continue
         if takes_text(column):
             found[column.name] = _text(column, text, slug)
