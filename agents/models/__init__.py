@@ -1,5 +1,6 @@
 from agents.models.agent import AgentConfig, AgentRoleGrant, AgentUserGrant, AgentVersion
 from agents.models.conversation import Conversation, Message, TurnEvent
+from agents.models.feedback import MessageFeedback
 from agents.models.provider import ModelProvider
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "AgentVersion",
     "Conversation",
     "Message",
+    "MessageFeedback",
     "ModelProvider",
     "TurnEvent",
 ]

@@ -119,6 +119,7 @@ THE_APPLICATIONS_ALONE = {"tenants_attemptcount", "tenants_knownaddress"}
 _CURRENT = "(NULLIF(current_setting('app.organization_id'::text, true), ''::text))::uuid"
 LOOKUPS = {
     "agents_find_lost_replies(integer)",  # ids alone, for the sweep
+    "agents_find_overdue_replies(integer,integer)",  # ids alone, for the sweep
     "knowledge_find_waiting(integer)",  # ids alone, for the sweep
     "tenants_find_login(text)",
     "tenants_find_organization(text)",
