@@ -4,9 +4,9 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.messages import reply_data
-from agents.models import AgentConfig, AgentVersion, Conversation, Message
+from agents.models import AgentConfig, AgentVersion, Conversation, Message, MessageFeedback
 from common.api.fields import FlagField, JSONObjectField
-from tenants.api.fields import LivingField, OpenProjectField, VisibleField
+from tenants.api.fields import LivingField, OpenProjectField, ReferenceField, VisibleField
 from tenants.models import Project
 
 MAX_TOOLS = 100
@@ -130,10 +130,42 @@ class StartConversationSerializer(serializers.Serializer):
     title = serializers.CharField(max_length=255, required=False, allow_blank=True)
 
 
+class ReplyField(ReferenceField):
+    """The id of a reply of the conversation that the path names."""
+
+    def get_queryset(self) -> Any:
+        replies: Any = super().get_queryset()
+        return replies.filter(conversation=self.context["view"].parent)
+
+
 class AskSerializer(serializers.Serializer):
+    """A question. It follows the newest reply, unless it is said which (null: none)."""
+
     content = serializers.CharField(
         max_length=MAX_QUESTION_CHARACTERS, style={"base_template": "textarea.html"}
     )
+    reply_to = ReplyField(
+        queryset=Message.objects.filter(role=Message.Role.ASSISTANT),
+        required=False,
+        allow_null=True,
+        help_text="To ask in a branch of its own: the reply that the question follows.",
+    )
+
+
+class FeedbackSerializer(serializers.ModelSerializer):
+    """What somebody thinks of a reply."""
+
+    user = LivingField(read_only=True)
+
+    class Meta:
+        model = MessageFeedback
+        fields = ["user", "rating", "comment", "created_at", "updated_at"]
+
+
+class OwnFeedbackSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = MessageFeedback
+        fields = ["rating", "comment"]
 
 
 class CitationSerializer(serializers.Serializer):
@@ -161,7 +193,14 @@ class MessageSerializer(serializers.Serializer):
     reply_to = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
     error = serializers.CharField(required=False, help_text="Why it failed, where it did.")
+    feedback = OwnFeedbackSerializer(
+        required=False, allow_null=True, help_text="The caller's own; not in streams."
+    )
 
     def to_representation(self, instance: Message) -> dict[str, Any]:
         """As the streams show it: the fields above tell the schema what that is."""
-        return reply_data(instance)
+        data = reply_data(instance)
+        if hasattr(instance, "own_feedback"):
+            given = OwnFeedbackSerializer(instance.own_feedback, many=True).data
+            data["feedback"] = given[0] if given else None
+        return data
