@@ -135,7 +135,9 @@ class ReplyField(ReferenceField):
 
     def get_queryset(self) -> Any:
         replies: Any = super().get_queryset()
-        return replies.filter(conversation=self.context["view"].parent)
+        # A page that says that there is no such conversation has its form, too.
+        conversation = getattr(self.context["view"], "parent", None)
+        return replies.filter(conversation=conversation) if conversation else replies.none()
 
 
 class AskSerializer(serializers.Serializer):

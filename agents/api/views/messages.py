@@ -44,7 +44,6 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
     """The messages of a conversation, oldest first. Posting one asks the agent."""
 
     queryset = Message.objects.select_related("agent_version")
-    pagination_class = OldestFirstPagination
     parents = Conversation.objects.all()
     parent_kwarg = "conversation_pk"
     required_permissions = {
@@ -78,10 +77,8 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         return super().get_renderers()
 
     @property
-    def paginator(self) -> Any:
-        if self.action == "feedback":
-            return CursorPagination()
-        return super().paginator
+    def pagination_class(self) -> Any:
+        return CursorPagination if self.action == "feedback" else OldestFirstPagination
 
     def get_reply(self) -> Message:
         reply: Message = self.get_object()

@@ -12,10 +12,14 @@ from agents.providers.fake.server import Received, serving
 
 @dataclass
 class FakeServer:
-    """`received` are the requests in their order."""
+    """`received` are the requests in their order; `left` how many connections clients closed."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
+    left: int = 0
+
+    def count_one_who_left(self) -> None:
+        self.left += 1
 
 
 @contextmanager
@@ -27,7 +31,8 @@ def fake_server(protocol: str, *answers: Answer, key: str = "") -> Iterator[Fake
 
     async def serve() -> None:
         script = Script(answers)
-        async with serving(protocol, script, log=server.received.append, key=key) as server.url:
+        log, left = server.received.append, server.count_one_who_left
+        async with serving(protocol, script, log=log, key=key, left=left) as server.url:
             is_ready.set()
             await is_done.wait()
 

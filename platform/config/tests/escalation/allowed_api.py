@@ -204,6 +204,20 @@ ALLOWED_OVER_API = [
         "owner manager member",
         "POST conversations/{conversation_pk}/messages/",
         "mine",
-        "does>+Message Conversation.title; content>+Message.content Conversation.title",
+        "does>+Message Conversation.title; content>+Message.content Conversation.title;"
+        "reply_to:mine>+Message.reply_to; reply_to:none>+Message.reply_to",
+    ),
+    Rule("owner", "POST conversations/{conversation_pk}/messages/", "mine", "reply_to:own"),
+    Rule(
+        "owner manager member",
+        "POST conversations/{conversation_pk}/messages/{pk}/regenerate/",
+        "mine",
+        "does>+Message",
+    ),
+    Rule(
+        "owner manager member",
+        "POST conversations/{conversation_pk}/messages/{pk}/feedback/",
+        "mine",
+        "does>+MessageFeedback; rating; comment",
     ),
 ]
