@@ -57,7 +57,7 @@ async def run_and_stop(reply, when, how=stop):
     ("answer", "kept"),
     [
         (Answer(fault="hang_after_headers"), ""),
-        (Answer(text="Thirty days", fault="hang_in_the_middle"), "Thirt"),
+        (Answer(text="Thirty days", fault="hang_in_the_middle"), "Thir"),
         (Answer(text="and on " * 1000, delay=0.02), "and"),
     ],
     ids=["silent from the start", "silent by now", "speaking"],

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 from django.db.models import Prefetch
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -135,7 +135,7 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         """
         reply, after = self.get_reply(), _last_event(request)
         if has_told_all(reply, after):
-            return Response(status=status.HTTP_204_NO_CONTENT)
+            return HttpResponse(status=status.HTTP_204_NO_CONTENT)
         viewer = Viewer(request, reply.conversation_id)
         events = reply_events(self.organization_id, reply.pk, after, viewer)
         return streamed(request, events, content_type=_STREAM)
