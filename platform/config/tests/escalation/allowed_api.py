@@ -205,9 +205,8 @@ ALLOWED_OVER_API = [
         "POST conversations/{conversation_pk}/messages/",
         "mine",
         "does>+Message Conversation.title; content>+Message.content Conversation.title;"
-        "reply_to:mine>+Message.reply_to; reply_to:none>+Message.reply_to",
+        "reply_to:none",
     ),
-    Rule("owner", "POST conversations/{conversation_pk}/messages/", "mine", "reply_to:own"),
     Rule(
         "owner manager member",
         "POST conversations/{conversation_pk}/messages/{pk}/regenerate/",
@@ -218,6 +217,8 @@ ALLOWED_OVER_API = [
         "owner manager member",
         "POST conversations/{conversation_pk}/messages/{pk}/feedback/",
         "mine",
-        "does>+MessageFeedback; rating; comment",
+        "does>+MessageFeedback; rating>+MessageFeedback.rating;"
+        "comment>+MessageFeedback.comment;"
+        "together>+MessageFeedback.comment +MessageFeedback.rating",
     ),
 ]
