@@ -21,6 +21,8 @@ from tenants.sign_in import SignIn
 COMMENT_EVERY_SECONDS = 15.0  # proxies close what is silent
 LOOK_EVERY_SECONDS = 4.0  # in case a notification was lost
 _COMMENT = b": waiting\n\n"
+# How soon a browser's EventSource comes back when the connection is lost.
+_OPENING = b"retry: 2000\n\n"
 
 Row = tuple[int, str, dict[str, Any]]  # sequence, kind, data
 
@@ -34,12 +36,15 @@ async def reply_events(
     that is not there (another organization's, deleted) yields nothing, nor does one any more when
     `sign_in` has ended.
     """
-    last_sent = _now()
+    last_sent, is_open = _now(), False
     with waiting_for(reply_id) as waiter:
         while True:
             rows, is_final = await in_block(
                 organization_id, _read, reply_id, after, sign_in, read_only=True
             )
+            if not is_open and (rows or not is_final):
+                yield _OPENING
+                is_open = True
             for sequence, kind, data in rows:
                 yield _frame(sequence, kind, data)
                 after, last_sent = sequence, _now()
@@ -68,6 +73,13 @@ async def reply_json(
             if data is not None or not is_there:
                 return
             await waiter.wait(LOOK_EVERY_SECONDS)
+
+
+def has_told_all(reply: Message, after: int) -> bool:
+    """Whether a reply has ended and has no event after that one."""
+    if reply.status == Message.Status.PENDING or not after:
+        return False
+    return not TurnEvent.objects.filter(message=reply, sequence__gt=after).exists()
 
 
 def _now() -> float:

@@ -1,17 +1,21 @@
 """Turns as jobs, and what makes sure that none is forgotten."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import connection
 from procrastinate.contrib.django import app
 
 from agents.accounting.records import settle_lost
-from agents.runtime import turn
+from agents.models import Message
+from agents.runtime import events, turn
+from agents.runtime.recovery import PATIENCE_SECONDS
 from common import jobs
 from tenants.context import acting_for
 
 QUEUE = "turns"
 SWEPT_AT_ONCE = 1_000
+OVERDUE_SECONDS = 60.0  # beyond the longest that a turn and its end may take
 
 
 @app.task(queue=QUEUE)
@@ -60,6 +64,30 @@ def settle_lost_calls(timestamp: int) -> int:
         with acting_for(organization_id):
             settled += settle_lost(call_id)
     return settled
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue=QUEUE, queueing_lock="agents.overdue", priority=jobs.MAINTENANCE_PRIORITY)
+def end_overdue_turns(timestamp: int) -> int:
+    """End the replies that were begun longer ago than any turn lasts. Return how many.
+
+    There are none, unless a worker lost the database at the end of a turn and lives on: to the
+    queue its job is running still.
+    """
+    longest = int(turn.LONGEST_TURN_SECONDS + PATIENCE_SECONDS + OVERDUE_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM agents_find_overdue_replies(%s, %s)", [longest, SWEPT_AT_ONCE]
+        )
+        overdue = cursor.fetchall()
+    return sum(_interrupt(*ids) for ids in overdue)
+
+
+def _interrupt(organization_id: UUID, reply_id: UUID) -> bool:
+    with suppress(events.TurnEnded), acting_for(organization_id):
+        events.end(reply_id, Message.Status.INTERRUPTED, "interrupted")
+        return True
+    return False
 
 
 @app.periodic(cron="37 3 * * *")

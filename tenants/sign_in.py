@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from tenants import lookup
-from tenants.models import AccessToken
+from tenants.models import AccessToken, User
 
 ASK_EVERY_SECONDS = 1.0  # how much longer than their sign-in somebody may watch what goes on
 
@@ -19,6 +19,7 @@ class SignIn:
     def __init__(self, request: Any):
         self._user_id = request.user.pk
         self._password = request.user.get_session_auth_hash()
+        self._scopes = getattr(request.user, "token_scopes", None)
         self._token_id = request.auth["id"] if request.auth else None
         self._session_key = request.session.session_key
         self._asked_at = time.monotonic()
@@ -31,6 +32,10 @@ class SignIn:
             self._holds = self._is_there() and self._is_the_persons()
         return self._holds
 
+    def still_may(self, user: User) -> bool:
+        """Whether the person, read anew with the rights of now, may go on with what they do."""
+        return True
+
     def _is_there(self) -> bool:
         now = timezone.now()
         if self._token_id:
@@ -39,7 +44,9 @@ class SignIn:
         return kept.exists()
 
     def _is_the_persons(self) -> bool:
-        user = lookup.find_by_id(self._user_id)
-        return user is not None and constant_time_compare(
-            user.get_session_auth_hash(), self._password
-        )
+        user: Any = lookup.find_by_id(self._user_id)
+        if user is None or not constant_time_compare(user.get_session_auth_hash(), self._password):
+            return False
+        if self._scopes is not None:
+            user.token_scopes = self._scopes
+        return self.still_may(user)

@@ -13,10 +13,17 @@ from tenants.responses import Continued
 Parts = AsyncGenerator[bytes, None]
 
 
-def streamed(request: Any, parts: Parts, *, status: int, content_type: str) -> HttpResponseBase:
+def streamed(
+    request: Any,
+    parts: Parts,
+    *,
+    content_type: str,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> HttpResponseBase:
     """Send the parts as they come. A server of threads (WSGI) waits for all of them instead."""
-    headers = {"X-Accel-Buffering": "no"}  # nginx would collect them
-    options = {"status": status, "content_type": content_type, "headers": headers}
+    headers = {"X-Accel-Buffering": "no", **(headers or {})}  # nginx would collect them
+    options: dict[str, Any] = {"status": status, "content_type": content_type, "headers": headers}
     if isinstance(request._request, ASGIRequest):
         return StreamingHttpResponse(_without_a_thread(parts), **options)
     return Continued(lambda: HttpResponse(awaited(parts), **options))

@@ -8,10 +8,10 @@ from rest_framework import serializers
 from agents import validation
 from agents.agent_templates import TEMPLATES
 from agents.messages import reply_data
-from agents.models import AgentConfig, AgentVersion, Conversation, Message
+from agents.models import AgentConfig, AgentVersion, Conversation, Message, MessageFeedback
 from agents.models.agent import AgentType
 from common.api.fields import FlagField, JSONObjectField
-from tenants.api.fields import LivingField, OpenProjectField, VisibleField
+from tenants.api.fields import LivingField, OpenProjectField, ReferenceField, VisibleField
 from tenants.models import Project
 
 MAX_QUESTION_CHARACTERS = 100_000
@@ -233,10 +233,44 @@ class StartConversationSerializer(serializers.Serializer):
     )
 
 
+class ReplyField(ReferenceField):
+    """The id of a reply of the conversation that the path names."""
+
+    def get_queryset(self) -> Any:
+        replies: Any = super().get_queryset()
+        # A page that says that there is no such conversation has its form, too.
+        conversation = getattr(self.context["view"], "parent", None)
+        return replies.filter(conversation=conversation) if conversation else replies.none()
+
+
 class AskSerializer(serializers.Serializer):
+    """A question. It follows the newest reply, unless it is said which (null: none)."""
+
     content = serializers.CharField(
         max_length=MAX_QUESTION_CHARACTERS, style={"base_template": "textarea.html"}
     )
+    reply_to = ReplyField(
+        queryset=Message.objects.filter(role=Message.Role.ASSISTANT),
+        required=False,
+        allow_null=True,
+        help_text="To ask in a branch of its own: the reply that the question follows.",
+    )
+
+
+class FeedbackSerializer(serializers.ModelSerializer):
+    """What somebody thinks of a reply."""
+
+    user = LivingField(read_only=True)
+
+    class Meta:
+        model = MessageFeedback
+        fields = ["user", "rating", "comment", "created_at", "updated_at"]
+
+
+class OwnFeedbackSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = MessageFeedback
+        fields = ["rating", "comment"]
 
 
 class CitationSerializer(serializers.Serializer):
@@ -265,7 +299,14 @@ class MessageSerializer(serializers.Serializer):
     reply_to = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
     error = serializers.CharField(required=False, help_text="Why it failed, where it did.")
+    feedback = OwnFeedbackSerializer(
+        required=False, allow_null=True, help_text="The caller's own; not in streams."
+    )
 
     def to_representation(self, instance: Message) -> dict[str, Any]:
         """As the streams show it: the fields above tell the schema what that is."""
-        return reply_data(instance)
+        data = reply_data(instance)
+        if hasattr(instance, "own_feedback"):
+            given = OwnFeedbackSerializer(instance.own_feedback, many=True).data
+            data["feedback"] = given[0] if given else None
+        return data

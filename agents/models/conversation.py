@@ -85,7 +85,12 @@ class Conversation(OrganizationOwned):
 
 
 class Message(OrganizationOwned):
-    """One message, a row of its own. A reply is `pending` until its turn has ended."""
+    """One message, a row of its own. A reply is `pending` until its turn has ended.
+
+    A conversation is a tree: `reply_to` is the question of a reply, and of a question the reply
+    that it follows (null for the first). Its active branch is the one that ends with the newest
+    reply.
+    """
 
     class Role(models.TextChoices):
         USER = "user"
@@ -110,8 +115,9 @@ class Message(OrganizationOwned):
     agent_version = TenantForeignKey(
         "agents.AgentVersion", models.PROTECT, null=True, blank=True, related_name="messages"
     )
+    # A chain is as long as the conversation, to which all of it belongs: nothing follows it down.
     reply_to = TenantForeignKey(
-        "self", models.CASCADE, null=True, blank=True, related_name="replies"
+        "self", models.SET_NULL, null=True, blank=True, related_name="replies"
     )
     idempotency_key = models.CharField(max_length=100, blank=True, editable=False)
     # The access token by which a reply was asked for; null where it was a session.

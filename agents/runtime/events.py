@@ -94,8 +94,13 @@ def end(
     )
     told = {"budget": budget} if budget else {}
     new.append((FINAL_KINDS[Message.Status(status)], reply_data(reply) | told))
-    _append(reply_id, new, after=len(kept))
+    _append(reply_id, new, after=len(kept), is_end=True)
     return reply
+
+
+def is_pending(reply_id: UUID) -> bool:
+    """Whether a reply is there whose turn has not ended."""
+    return Message.objects.filter(pk=reply_id, status=Message.Status.PENDING).exists()
 
 
 def _hold(reply_id: UUID) -> Message:
@@ -110,7 +115,7 @@ def _pending(reply_id: UUID) -> QuerySet[Message]:
     return pending.select_for_update(of=("self",), no_key=True)
 
 
-def _append(reply_id: UUID, events: Sequence[Event], *, after: int) -> int:
+def _append(reply_id: UUID, events: Sequence[Event], *, after: int, is_end: bool = False) -> int:
     TurnEvent.objects.bulk_create(
         TurnEvent(message_id=reply_id, sequence=sequence, kind=kind, data=data)
         for sequence, (kind, data) in enumerate(events, start=after + 1)
@@ -118,7 +123,9 @@ def _append(reply_id: UUID, events: Sequence[Event], *, after: int) -> int:
     last = after + len(events)
     with connection.cursor() as cursor:
         # Delivered when the transaction commits.
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload(reply_id, last)])
+        cursor.execute(
+            "SELECT pg_notify(%s, %s)", [CHANNEL, payload(reply_id, last, is_end=is_end)]
+        )
     return last
 
 

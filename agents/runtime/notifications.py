@@ -26,21 +26,28 @@ logger = logging.getLogger(__name__)
 _listeners: dict[asyncio.AbstractEventLoop, "_Listener"] = {}
 
 
-def payload(reply_id: UUID, sequence: int) -> str:
-    """What a notification says: the reply, and the last of its events."""
-    return f"{reply_id} {sequence}"
+def payload(reply_id: UUID, sequence: int, *, is_end: bool = False) -> str:
+    """What a notification says: the reply, the last of its events, and whether that is its end."""
+    return f"{reply_id} {sequence}{' end' if is_end else ''}"
 
 
 class Waiter:
-    """One who waits for events of a reply beyond `seen`, the last sequence they know."""
+    """One who waits for events of a reply beyond `seen`, the last sequence they know.
 
-    def __init__(self) -> None:
+    With `ends_alone` it is the final one that they wait for.
+    """
+
+    def __init__(self, *, ends_alone: bool = False) -> None:
         self.seen = 0
+        self._ends_alone = ends_alone
         self._news = asyncio.Event()
 
-    def wake(self, sequence: int | None = None) -> None:
-        if sequence is None or sequence > self.seen:
-            self._news.set()
+    def wake(self) -> None:
+        self._news.set()
+
+    def tell(self, sequence: int, *, is_end: bool) -> None:
+        if sequence > self.seen and (is_end or not self._ends_alone):
+            self.wake()
 
     async def wait(self, seconds: float) -> None:
         """Return when there may be something new, or after that many seconds."""
@@ -51,11 +58,11 @@ class Waiter:
 
 
 @contextmanager
-def waiting_for(reply_id: UUID) -> Iterator[Waiter]:
+def waiting_for(reply_id: UUID, *, ends_alone: bool = False) -> Iterator[Waiter]:
     """Yield a Waiter for a reply. Wait first, then read: news of before are told again."""
     loop = asyncio.get_running_loop()
     listener = _listeners.get(loop) or _listeners.setdefault(loop, _Listener(loop))
-    waiter = Waiter()
+    waiter = Waiter(ends_alone=ends_alone)
     waiters = listener.waiters.setdefault(str(reply_id), set())
     waiters.add(waiter)
     try:
@@ -102,9 +109,9 @@ class _Listener:
                 waiter.wake()
 
     def _dispatch(self, text: str) -> None:
-        reply_id, _, sequence = text.partition(" ")
+        reply_id, sequence, *rest = text.split(" ")
         for waiter in self.waiters.get(reply_id, ()):
-            waiter.wake(int(sequence))
+            waiter.tell(int(sequence), is_end=bool(rest))
 
 
 def _connection_parameters() -> dict[str, Any]:

@@ -34,6 +34,8 @@ from agents.runtime.batches import in_batches
 from agents.runtime.blocks import in_block
 from agents.runtime.events import Event, Kind, TurnEnded
 from agents.runtime.prompt import prompted
+from agents.runtime.recovery import LOST_CONNECTION, again_when_lost
+from agents.runtime.stopping import until_ended
 from knowledge.search import Hit, embed_query, search
 from tenants.models import Project, User
 
@@ -82,7 +84,10 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
     last: list[Event] = []
     problem = None
     try:
-        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+        async with (
+            until_ended(organization_id, reply_id),
+            asyncio.timeout(LONGEST_TURN_SECONDS),
+        ):
             turn = await in_block(organization_id, _load, reply_id, read_only=True)
             reason, last = await _answer(turn)
             status = Message.Status.COMPLETED
@@ -101,6 +106,9 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
         logger.warning("The model of the reply %s failed: %s.", reply_id, error)
     except TimeoutError:
         reason = "timeout"
+    except LOST_CONNECTION as error:
+        status, reason = Message.Status.INTERRUPTED, "interrupted"
+        logger.warning("The turn of the reply %s lost the database: %s", reply_id, error)
     except asyncio.CancelledError:  # the worker is told to stop
         with suppress(TurnEnded):
             await _end(organization_id, reply_id, Message.Status.INTERRUPTED, "interrupted")
@@ -112,7 +120,7 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
 
 
 async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
-    await in_block(organization_id, events.end, reply_id, *how)
+    await again_when_lost(in_block, organization_id, events.end, reply_id, *how)
 
 
 def _load(reply_id: UUID) -> Turn:

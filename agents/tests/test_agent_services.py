@@ -197,7 +197,7 @@ def test_a_long_question_gives_a_short_title(acting, member):
     title = Conversation.objects.get().title
     assert title.startswith("How many days How many days")
     assert title.endswith("…")
-    assert len(title) <= 81
+    assert len(title) <= 80
 
 
 def test_a_title_that_was_given_stays(acting, member):
@@ -273,6 +273,7 @@ def test_a_key_that_a_deleted_message_has_stays_used(acting, member):
     asked = {"conversation": conversation, "content": "Hello", "by": member}
     reply = post_message(**asked, idempotency_key="k1")
     delete(reply.reply_to)
+    delete(reply)
     with pytest.raises(IdempotencyConflict, match="deleted message"):
         post_message(**asked, idempotency_key="k1")
     assert post_message(**asked, idempotency_key="k2") != reply

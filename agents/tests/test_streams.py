@@ -29,6 +29,7 @@ from tenants.context import acting_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+OPENING = b"retry: 2000\n\n"
 LONG = 60  # seconds: longer than any wait of a test that works
 
 
@@ -137,11 +138,13 @@ def test_a_final_reply_is_streamed_at_once(reply):
 
 def test_a_stream_resumes_with_the_identical_rest(reply):
     asyncio.run(say_and_finish(reply))
-    whole = b"".join(asyncio.run(read_to_end(reply_events(reply.organization_id, reply.pk))))
-    frames = [frame + b"\n\n" for frame in whole.split(b"\n\n")[:-1]]
-    for after in range(len(frames) + 1):
+    opening, *frames = asyncio.run(read_to_end(reply_events(reply.organization_id, reply.pk)))
+    assert opening == OPENING
+    for after in range(len(frames)):
         rest = asyncio.run(read_to_end(reply_events(reply.organization_id, reply.pk, after)))
-        assert rest == frames[after:]
+        assert rest == [opening, *frames[after:]]
+    after = len(frames)
+    assert asyncio.run(read_to_end(reply_events(reply.organization_id, reply.pk, after))) == []
 
 
 def test_the_json_is_the_message_and_the_final_event(reply):
@@ -197,6 +200,7 @@ def test_a_stream_can_be_read_by_a_synchronous_server(reply):
 def test_events_arrive_as_they_are_notified(reply, only_notified):
     async def read():
         async with aclosing(reply_events(reply.organization_id, reply.pk)) as stream:
+            assert await anext(stream) == OPENING
             first = asyncio.ensure_future(anext(stream))
             await waiting(1)
             await in_block(reply.organization_id, events.start, reply.pk)
@@ -245,6 +249,7 @@ def test_a_quiet_stream_says_that_it_lives(reply, monkeypatch):
 
     async def read():
         async with aclosing(reply_events(reply.organization_id, reply.pk)) as stream:
+            assert await anext(stream) == OPENING
             return [await anext(stream), await anext(stream)]
 
     for line in run(read()):
@@ -275,6 +280,7 @@ def test_twenty_who_wait_hold_one_connection_together(reply):
 def test_who_leaves_is_forgotten(reply):
     async def leave():
         stream = reply_events(reply.organization_id, reply.pk)
+        assert await anext(stream) == OPENING
         reading = asyncio.create_task(anext(stream))
         await waiting(1)
         reading.cancel()
@@ -292,6 +298,7 @@ def test_who_closes_a_stream_between_two_events_is_forgotten(reply):
     async def leave():
         await in_block(reply.organization_id, events.start, reply.pk)
         async with aclosing(reply_events(reply.organization_id, reply.pk)) as stream:
+            assert await anext(stream) == OPENING
             await anext(stream)
         [listener] = notifications._listeners.values()
         return dict(listener.waiters)

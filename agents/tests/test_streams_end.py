@@ -1,4 +1,4 @@
-"""A stream ends with the token or the session that it was asked for by."""
+"""A stream ends with the token, the session or the right that it was asked for by."""
 
 import asyncio
 from contextlib import aclosing
@@ -11,13 +11,13 @@ from agents.runtime.blocks import in_block, in_database_thread
 from agents.runtime.events import Kind
 from agents.streams import reply_events, reply_json
 from agents.testing import ask, read_to_end
+from agents.viewing import Viewer
 from tenants import accounts, deletion
 from tenants import sign_in as sign_in_module
 from tenants.api.testing import token_of
 from tenants.lookup import find_by_token
-from tenants.models import AccessToken, Organization, User
+from tenants.models import AccessToken, Organization, User, UserRole
 from tenants.models.token import digest
-from tenants.sign_in import SignIn
 from tenants.tests.sql import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,8 +42,9 @@ def reply(people):
 
 
 @pytest.fixture
-def sign_in(people):
-    return SignIn(Request(find_by_token(digest(token_of(people["acme-member"])))))
+def sign_in(people, reply):
+    user = find_by_token(digest(token_of(people["acme-member"])))
+    return Viewer(Request(user), reply.conversation_id)
 
 
 def switch_off(user):
@@ -66,6 +67,10 @@ def suspend(user):
     )
 
 
+def lose_the_role(user):
+    UserRole.objects.filter(user=user).delete()
+
+
 def within_seconds(coroutine):
     async def hurried():
         async with asyncio.timeout(30):
@@ -74,13 +79,14 @@ def within_seconds(coroutine):
     return asyncio.run(hurried())
 
 
-@pytest.mark.parametrize("end", [switch_off, change_password, revoke, suspend])
+@pytest.mark.parametrize("end", [switch_off, change_password, revoke, suspend, lose_the_role])
 def test_a_stream_tells_nothing_more_once_its_sign_in_has_ended(people, reply, sign_in, end):
     member, place = people["acme-member"], (reply.organization_id, reply.pk)
 
     async def watch():
         await in_block(reply.organization_id, events.start, reply.pk)
         async with aclosing(reply_events(*place, sign_in=sign_in)) as stream:
+            await anext(stream)  # how soon to come back
             first = await anext(stream)
             await in_block(reply.organization_id, end, member)
             await in_block(reply.organization_id, tell, reply)

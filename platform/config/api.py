@@ -10,7 +10,8 @@ from rest_framework_nested.routers import NestedSimpleRouter
 
 from agents.api.views.agents import AgentGrantViewSet, AgentViewSet, VersionViewSet
 from agents.api.views.budgets import BudgetViewSet, UsageViewSet
-from agents.api.views.conversations import ConversationViewSet, MessageViewSet
+from agents.api.views.conversations import ConversationViewSet
+from agents.api.views.messages import MessageViewSet
 from agents.api.views.providers import ProviderViewSet
 from knowledge.api.views import (
     ChunkViewSet,

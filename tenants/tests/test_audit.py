@@ -46,6 +46,7 @@ LEFT_OUT = {
     "agents.Message.tokens_used": "what a turn took",
     "agents.Message.agent_version": "what a turn ran",
     "agents.Message.reply_to": "follows from the order",
+    "agents.MessageFeedback.comment": "content",
     "agents.Message.idempotency_key": "a client's own mark",
     "knowledge.Document.file": "named by ids",
     "knowledge.Document.content": "content",

@@ -138,6 +138,7 @@ _CURRENT = "(NULLIF(current_setting('app.organization_id'::text, true), ''::text
 LOOKUPS = {
     "agents_find_lost_calls(integer)",  # ids alone, for the job that settles
     "agents_find_lost_replies(integer)",  # ids alone, for the sweep
+    "agents_find_overdue_replies(integer,integer)",  # ids alone, for the sweep
     "knowledge_find_waiting(integer)",  # ids alone, for the sweep
     "tenants_find_login(text)",
     "tenants_find_organization(text)",

@@ -32,7 +32,7 @@ GOES_WITH = {
     "tenants.User": OF_A_CONVERSATION | {"tenants.User"},
     "agents.AgentConfig": OF_A_CONVERSATION | {"agents.AgentConfig", "agents.AgentVersion"},
     "agents.Conversation": OF_A_CONVERSATION,
-    "agents.Message": {"agents.Message", "reply"},
+    "agents.Message": {"agents.Message"},
     "knowledge.Document": {"knowledge.Document", "knowledge.DocumentChunk"},
 }
 

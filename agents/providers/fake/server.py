@@ -12,6 +12,7 @@ from agents.providers.fake.faults import FAULTS, answered
 from agents.providers.fake.protocols import PROTOCOLS, Protocol
 from agents.providers.fake.script import Script
 
+_LOOK_EVERY_SECONDS = 0.05
 _KEYS = {"openai": "authorization", "anthropic": "x-api-key", "gemini": "x-goog-api-key"}
 
 
@@ -85,10 +86,12 @@ async def serving(
     host: str = "127.0.0.1",
     port: int = 0,
     key: str = "",
+    left: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[str, None]:
     """Serve the protocol of that name; yield the base URL that a client of it wants.
 
-    With a `key`, others are answered by 401. `tell` is called with each usage that was sent.
+    With a `key`, others are answered by 401. `tell` is called with each usage that was sent, `left`
+    when a client closes its connection.
     """
     handlers: set[asyncio.Task[Any]] = set()
 
@@ -96,6 +99,7 @@ async def serving(
         task = asyncio.current_task()
         assert task
         handlers.add(task)
+        leaving = asyncio.create_task(_left(reader, left))
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await _converse(
@@ -105,6 +109,7 @@ async def serving(
             pass  # asyncio would log it
         finally:
             handlers.discard(task)
+            leaving.cancel()
             writer.close()
 
     server = await asyncio.start_server(handle, host, port, limit=2**20, family=socket.AF_INET)
@@ -117,6 +122,13 @@ async def serving(
             task.cancel()
         if handlers:
             await asyncio.wait(handlers)
+
+
+async def _left(reader: asyncio.StreamReader, left: Callable[[], None]) -> None:
+    """Tell when the client closes its side, also while nothing is read."""
+    while not reader.at_eof():
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    left()
 
 
 async def _converse(

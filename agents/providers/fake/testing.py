@@ -13,11 +13,16 @@ from agents.providers.fake.server import Received, serving
 
 @dataclass
 class FakeServer:
-    """`received` are the requests in their order, `told` what usage was sent."""
+    """`received` are the requests in their order, `told` what usage was sent; `left` how many
+    connections clients closed."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
     told: list[dict[str, int]] = field(default_factory=list)
+    left: int = 0
+
+    def count_one_who_left(self) -> None:
+        self.left += 1
 
 
 @contextmanager
@@ -29,7 +34,11 @@ def fake_server(protocol: str, *answers: Answer, key: str = "") -> Iterator[Fake
 
     async def serve() -> None:
         script = Script(answers)
-        logs: Any = {"log": server.received.append, "tell": server.told.append}
+        logs: Any = {
+            "log": server.received.append,
+            "tell": server.told.append,
+            "left": server.count_one_who_left,
+        }
         async with serving(protocol, script, **logs, key=key) as server.url:
             is_ready.set()
             await is_done.wait()

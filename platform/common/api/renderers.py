@@ -10,7 +10,15 @@ class EventStreamRenderer(BaseRenderer):
 
     media_type = "text/event-stream"
     format = "stream"
-    charset = None
+    charset: str | None = None
 
     def render(self, data: Any, accepted_media_type: Any = None, context: Any = None) -> bytes:
         raise AssertionError("a view that streams returns the stream, a problem is JSON")
+
+
+class MarkdownRenderer(EventStreamRenderer):
+    """Lets a client ask for Markdown (`?format=md`), which is streamed as well."""
+
+    media_type = "text/markdown"
+    format = "md"
+    charset = "utf-8"

@@ -85,6 +85,15 @@ TARGETS = {
     "PATCH conversations/{pk}/": "mine",
     "DELETE conversations/{pk}/": "mine",
     "POST conversations/{conversation_pk}/messages/": "mine",
+    **{
+        f"{way} conversations/{{conversation_pk}}/messages/{{pk}}/{what}/": "mine"
+        for way, what in (
+            ("POST", "stop"),
+            ("POST", "regenerate"),
+            ("POST", "feedback"),
+            ("DELETE", "feedback"),
+        )
+    },
     "PATCH roles/{pk}/": "empty",
     "DELETE roles/{pk}/": "empty",
     "PATCH users/{pk}/": "nobody",

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
-from agents.baker_recipes import conversation_recipe
+from agents.baker_recipes import conversation_recipe, message_recipe
 from agents.models import AgentConfig
 from agents.testing import make_agent
 from common.models import Entity
@@ -217,11 +217,20 @@ def _actors(scene: Scene) -> None:
                 project=scene.rows["tenants.Project"]["joined"],
             )
         deletion.delete(scene.personal["agents.Conversation", "mine-deleted", name])
+        reply = _reply(scene.personal["agents.Conversation", "mine", name])
+        scene.personal["agents.Message", "mine", name] = reply
+        if name == "owner":
+            scene.rows["agents.Message"]["own"] = reply
         scene.actors[name] = _signed_in(name, user)
         token = AccessToken.objects.filter(user=user).get()
         scene.personal["tenants.AccessToken", "mine", name] = token
         if name == "boss":
             scene.rows["tenants.AccessToken"]["boss"] = token
+
+
+def _reply(conversation: Any) -> Any:
+    question = message_recipe.make(conversation=conversation)
+    return message_recipe.make(conversation=conversation, role="assistant", reply_to=question)
 
 
 def _signed_in(name: str, user: Any) -> Actor:

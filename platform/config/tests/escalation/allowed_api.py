@@ -221,6 +221,21 @@ ALLOWED_OVER_API = [
         "owner manager member",
         "POST conversations/{conversation_pk}/messages/",
         "mine",
-        "does>+Message Conversation.title; content>+Message.content Conversation.title",
+        "does>+Message Conversation.title; content>+Message.content Conversation.title;"
+        "reply_to:none",
+    ),
+    Rule(
+        "owner manager member",
+        "POST conversations/{conversation_pk}/messages/{pk}/regenerate/",
+        "mine",
+        "does>+Message",
+    ),
+    Rule(
+        "owner manager member",
+        "POST conversations/{conversation_pk}/messages/{pk}/feedback/",
+        "mine",
+        "does>+MessageFeedback; rating>+MessageFeedback.rating;"
+        "comment>+MessageFeedback.comment;"
+        "together>+MessageFeedback.comment +MessageFeedback.rating",
     ),
 ]

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from config.tests.matrix.actors import RANKS, Actor
 from config.tests.matrix.patterns import Pattern
 from config.tests.matrix.targets import DELETED, OWN
-from config.tests.matrix.world import KEY, QUESTION
+from config.tests.matrix.world import KEY, KEY_AGAIN, QUESTION
 from knowledge.tests.zips import packed
 from tenants.lookup import find_by_login
 from tenants.mails import email_tokens, password_tokens, uid_of
@@ -228,6 +228,7 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "DELETE": Asked(),
     },
     "conversation-restore": {"POST": Asked(target=DELETED)},
+    "conversation-export": {"GET": Asked()},
     # Asked before, and answered: nothing waits for a worker.
     "message-list": {
         "GET": Asked(),
@@ -241,6 +242,13 @@ ENTRIES: dict[str, dict[str, Asked]] = {
         "POST": Asked("member", body={"model": AGENT, "messages": []}, also=(400,))
     },
     "message-events": {"GET": Asked()},
+    "message-stop": {"POST": Asked()},
+    "message-regenerate": {"POST": Asked(headers={"Idempotency-Key": KEY_AGAIN})},
+    "message-feedback": {
+        "GET": Asked(),
+        "POST": Asked(body={"rating": "up", "comment": "Just so"}),
+        "DELETE": Asked(),
+    },
     # The admin, but for what it has of every model
     "admin:index": {"GET": Asked(staff=True), "POST": Asked(staff=True)},
     "admin:search": {"GET": Asked(staff=True), "POST": Asked(staff=True)},

@@ -23,9 +23,12 @@ from tenants.testing import ORGANIZATIONS, organization_named
 from tenants.tests.rows import PLATFORMS, make_staff_access, tenant_models
 from tenants.tests.sql import run
 
-QUESTION, KEY = "How many days of leave are there?", "asked-before"
+QUESTION = "How many days of leave are there?"
+KEY, KEY_AGAIN = "asked-before", "asked-again"
 JOB = ProcrastinateJob._meta.label
 MADE_BEFORE = {"tenants.Organization", "tenants.OrganizationUsage"} | PLATFORMS
+# A key, and somebody's feedback on a message, are there once.
+OTHERWISE_DELETED = {"agents.Message", "agents.MessageFeedback"}
 
 Rows = dict[str, Any]  # by label of their model
 
@@ -156,7 +159,7 @@ def _make_deleted(side: Side, people: Rows) -> None:
         label = model._meta.label
         if not issubclass(model, Entity):
             continue
-        given = {} if label == "agents.Message" else _given(label, rows, side, people)
+        given = {} if label in OTHERWISE_DELETED else _given(label, rows, side, people)
         row = make_full_row(model, rows, side.slug, ERASED, **given)
         if isinstance(row, User):
             add_member(project=rows["tenants.Project"], user=row)
@@ -187,6 +190,8 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
             }
         case "agents.Conversation":
             return {"user": owner}
+        case "agents.MessageFeedback":
+            return {"user": owner}
         case "agents.ModelProvider":
             return {
                 "models": [{"name": f"{CANARY}{side.slug}"}],
@@ -196,7 +201,7 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
             asked = {"role": "user", "content": QUESTION, "idempotency_key": KEY}
             model = type(rows["agents.Conversation"])._meta.apps.get_model(label)
             question = make_full_row(model, rows, side.slug, **asked)
-            return {"role": "assistant", "reply_to": question}
+            return {"role": "assistant", "reply_to": question, "idempotency_key": KEY_AGAIN}
         case "knowledge.Document":
             return {
                 "project": rows["tenants.Project"],
