@@ -16,8 +16,8 @@ from agents.api.late import Opening, Part
 from agents.openai_api import errors
 from agents.openai_api.slots import slot
 from agents.openai_api.wire import COMMENT, DONE, Completion, frame
-from agents.providers.protocol import AnswerEvent
 from agents.runtime import stateless
+from agents.runtime.loop import LoopEvent
 from agents.runtime.stateless import Question
 from agents.runtime.turn import LONGEST_TURN_SECONDS
 from common.api.problems import Problem
@@ -76,7 +76,7 @@ async def in_chunks(question: Question, completion: Completion, *, counts: bool)
     yield DONE
 
 
-async def _answered(question: Question) -> AsyncGenerator[AnswerEvent, None]:
+async def _answered(question: Question) -> AsyncGenerator[LoopEvent, None]:
     with slot(question.organization_id):
         async with aclosing(stateless.answer(question)) as events:
             async for event in events:
@@ -84,8 +84,8 @@ async def _answered(question: Question) -> AsyncGenerator[AnswerEvent, None]:
 
 
 async def _with_silences(
-    source: AsyncGenerator[AnswerEvent, None],
-) -> AsyncGenerator[AnswerEvent | None, None]:
+    source: AsyncGenerator[LoopEvent, None],
+) -> AsyncGenerator[LoopEvent | None, None]:
     """Yield what comes, and None after each while in which nothing did.
 
     One task reads the source, for its libraries do not like to change tasks.

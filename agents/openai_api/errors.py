@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from agents.providers.errors import ContextTooLong, ProviderError, RateLimited, TimedOut
-from agents.runtime.stateless import NotPermitted
+from agents.tools.asker import NotPermitted
 from common.api.problems import Problem, as_problem
 
 _TYPES = {

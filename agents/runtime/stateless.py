@@ -5,29 +5,24 @@ It runs wherever it is asked for, the web process included (docs/adr/0008), so t
 transaction, connection or thread while a model thinks.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from agents.accounting.calls import Caller, accounted_candidates
 from agents.models import AgentConfig, AgentVersion
-from agents.providers import candidates_for
-from agents.providers.fallback import Candidate, first_of
-from agents.providers.protocol import AnswerEvent, ChatMessage, Request
+from agents.providers import candidates_for, window_of
+from agents.providers.protocol import AssistantMessage, ChatMessage, Request, UserMessage
 from agents.runtime.blocks import in_block
-from agents.runtime.prompt import prompted
-from agents.runtime.turn import PASSAGES
-from knowledge.search import embed_query, search
+from agents.runtime.history import PastTurn
+from agents.runtime.loop import Answering, Asking, LoopEvent
+from agents.tools import named
+from agents.tools.asker import Asker, NotPermitted, Reader
 from tenants.models import User
 
 WISHES = "The program that asks adds, as far as it agrees with all else that you are told:"
-
-
-class NotPermitted(Exception):
-    """The asking user, or the agent, is no longer what it was when they asked."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +45,16 @@ class Question:
     max_tokens: int | None = None
 
 
-async def answer(question: Question) -> AsyncGenerator[AnswerEvent, None]:
-    """Yield the answer's events as a provider gives them. Raises NotPermitted, ModelUnavailable or
-    a ProviderError."""
-    vector = await asyncio.to_thread(embed_query, question.text)
-    prepare = partial(_prepare, question, vector)
-    request, candidates = await in_block(question.organization_id, prepare, read_only=True)
-    told = prompted(request)
-    told = replace(told, messages=[*question.history, *told.messages])
-    async with aclosing(first_of(candidates, told)) as events:
+async def answer(question: Question) -> AsyncGenerator[LoopEvent, None]:
+    """Yield the answer's events as in a turn. Raises NotPermitted, ModelUnavailable,
+    BudgetExceeded, PriceUnknown or a ProviderError."""
+    asking = await in_block(question.organization_id, _asking, question, read_only=True)
+    async with aclosing(Answering(asking).events()) as events:
         async for event in events:
             yield event
 
 
-def _prepare(question: Question, vector: Any) -> tuple[Request, Sequence[Candidate]]:
-    """What the model is asked, with the passages that the asking user may read."""
+def _asking(question: Question) -> Asking:
     user = User.objects.filter(pk=question.user_id, is_active=True).first()
     if user is None:
         raise NotPermitted
@@ -73,19 +63,37 @@ def _prepare(question: Question, vector: Any) -> tuple[Request, Sequence[Candida
     version = AgentVersion.objects.filter(pk=question.version_id).first()
     if agent is None or version is None:
         raise NotPermitted
-    passages = search(
-        user=user, query=question.text, vector=vector, top_k=PASSAGES, project=agent.project
+    caller = Caller(
+        organization_id=question.organization_id,
+        user_id=user.pk,
+        agent_id=agent.pk,
+        agent_version_id=version.pk,
+        token_id=question.token_id,
     )
-    request = Request(
-        question=question.text,
-        passages=passages,
-        model_name=version.model_name,
-        system_prompt=_prompt(version.system_prompt, question.wishes),
-        temperature=_at_most(version.temperature, question.temperature),
-        max_tokens=_at_most(version.max_tokens, question.max_tokens),
-        organization=agent.organization.name,
+    reader = Reader(user, agent.project)
+    return Asking(
+        asker=Asker(question.organization_id, user.pk, agent.project_id),
+        request=Request(
+            question=question.text,
+            passages=[],
+            model_name=version.model_name,
+            system_prompt=_prompt(version.system_prompt, question.wishes),
+            temperature=_at_most(version.temperature, question.temperature),
+            max_tokens=_at_most(version.max_tokens, question.max_tokens),
+            organization=agent.organization.name,
+        ),
+        candidates=accounted_candidates(candidates_for(version), caller),
+        window=window_of(version),
+        tools=[tool for tool in named(version.tools) if reader.may_use(tool.permission)],
+        history=list(_turns(question.history)),
     )
-    return request, candidates_for(version)
+
+
+def _turns(history: Sequence[ChatMessage]) -> Iterator[PastTurn]:
+    """Questions and answers, which take turns."""
+    for asked, answered in zip(history[::2], history[1::2], strict=True):
+        if isinstance(asked, UserMessage) and isinstance(answered, AssistantMessage):
+            yield PastTurn(asked, [], answered)
 
 
 def _prompt(own: str, wishes: str) -> str:

@@ -1,8 +1,27 @@
-"""The tools that an agent may be given."""
+"""What an agent may do while it answers. Each tool is a file here and a line in TOOLS."""
 
-_NAMES = ("search_knowledge", "read_document", "list_documents", "calculate", "current_time")
+from collections.abc import Iterable
+
+from agents.tools.calculate import CALCULATE
+from agents.tools.current_time import CURRENT_TIME
+from agents.tools.declaration import Tool
+from agents.tools.list_documents import LIST_DOCUMENTS
+from agents.tools.read_document import READ_DOCUMENT
+from agents.tools.search_knowledge import SEARCH_KNOWLEDGE
+
+__all__ = ["TOOLS", "named", "names"]
+
+TOOLS: dict[str, Tool] = {
+    tool.name: tool
+    for tool in (SEARCH_KNOWLEDGE, READ_DOCUMENT, LIST_DOCUMENTS, CALCULATE, CURRENT_TIME)
+}
+
+
+def named(names: Iterable[object]) -> list[Tool]:
+    """The tools of these names, each once; what is no tool's name is left out."""
+    return [TOOLS[name] for name in dict.fromkeys(names) if isinstance(name, str) and name in TOOLS]
 
 
 def names() -> tuple[str, ...]:
     """What agents call them, in the order in which they are shown."""
-    return _NAMES
+    return tuple(TOOLS)
