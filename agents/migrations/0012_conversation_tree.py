@@ -19,7 +19,7 @@ WHERE question.role = 'user' AND question.reply_to_id IS NULL
 class Migration(migrations.Migration):
     """A question names the reply that it follows."""
 
-    dependencies = [("agents", "0008_model_providers")]
+    dependencies = [("agents", "0011_versions_written_once")]
 
     operations = [
         migrations.AlterField(

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     """What people think of replies."""
 
     dependencies = [
-        ("agents", "0009_conversation_tree"),
+        ("agents", "0012_conversation_tree"),
         ("tenants", "0015_provider_permissions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -6,7 +6,7 @@ from tenants.operations import CreateLookup
 class Migration(migrations.Migration):
     """What ends replies that nobody ends, whatever has become of their job: ids alone."""
 
-    dependencies = [("agents", "0010_message_feedback")]
+    dependencies = [("agents", "0013_message_feedback")]
 
     operations = [
         CreateLookup(

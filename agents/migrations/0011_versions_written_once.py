@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """What was published is never written again; drafts are tried; no prompt is empty."""
 
     dependencies = [
-        ("agents", "0008_model_providers"),
+        ("agents", "0010_usage_and_budgets"),
         ("tenants", "0015_provider_permissions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
