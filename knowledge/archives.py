@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -17,16 +16,15 @@ from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from knowledge.files import clean_filename
+from knowledge.ingestion.archives import ENCRYPTED, METHODS, overlap
 from knowledge.ingestion.clean import clean_text
 from knowledge.services import RefusedUpload
 
 MAX_PATH = 1_000
 _PIECE = 65_536
-_UTF8_NAME, _ENCRYPTED = 0x800, 0x1
-_HEADER = 30  # bytes before the packed ones of a file, at least
+_UTF8_NAME = 0x800
 _SMALL = 10_000_000  # bytes; below this no ratio is suspicious
 _DIRECTORY_ENTRY = 1_000  # bytes; few entries of a directory take more
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can ask for gigabytes of memory
 _NOBODYS = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # what systems leave in folders
 
 
@@ -50,9 +48,9 @@ class Member:
     @contextmanager
     def open(self) -> Iterator[TemporaryUploadedFile]:
         """The file unpacked, in a temporary one. Raises RefusedUpload."""
-        if self.info.flag_bits & _ENCRYPTED:
+        if self.info.flag_bits & ENCRYPTED:
             raise RefusedUpload("The file is encrypted: pack it without a password.")
-        if self.info.compress_type not in _METHODS:
+        if self.info.compress_type not in METHODS:
             raise RefusedUpload("The file is packed by an unusual method: pack it as plain ZIP.")
         if self.info.file_size > settings.MAX_UPLOAD_BYTES:
             limit = f"{settings.MAX_UPLOAD_BYTES / 1e6:g} MB"
@@ -85,6 +83,8 @@ def opened_archive(file: IO[bytes], *, bounds: Bounds) -> Iterator[list[Member]]
         infos = archive.infolist()
         _refuse_document(infos)
         _refuse_bomb(infos, bounds)
+        if overlap(infos, archive.start_dir):
+            raise RefusedUpload("The files in the archive overlap, as in no archive of documents.")
         members = [Member(_path(info), archive, info) for info in infos if not info.is_dir()]
         yield sorted((m for m in members if not is_nobodys(m.path)), key=lambda m: m.path)
 
@@ -118,9 +118,6 @@ def _refuse_bomb(infos: list[zipfile.ZipInfo], bounds: Bounds) -> None:
             f"The archive unpacks to more than {bounds.ratio} times its size, as no archive of"
             " documents does."
         )
-    places = sorted((info.header_offset, _HEADER + info.compress_size) for info in infos)
-    if any(start + packed > following for (start, packed), (following, _) in pairwise(places)):
-        raise RefusedUpload("The files in the archive overlap, as in no archive of documents.")
 
 
 def _too_many(bounds: Bounds) -> RefusedUpload:

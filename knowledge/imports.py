@@ -14,7 +14,7 @@ from django.db.models import TextChoices
 
 from knowledge import files
 from knowledge.models import Document
-from knowledge.services import RefusedUpload, recognize, upload_document
+from knowledge.services import RefusedUpload, recognize, same_as, upload_document
 from tenants.context import acting_for
 from tenants.counters import QuotaExceeded
 from tenants.deletion import Gone
@@ -91,11 +91,17 @@ class Importing:
         return Outcome(entry.path, result, pk)
 
     def _import(self, entry: Entry, file: UploadedFile) -> tuple[Result, UUID | None]:
-        recognize(file)
-        sha256, _ = files.measure(file)
+        imported = Document(
+            file_type=recognize(file),
+            project=self.project,
+            is_searchable=self.is_searchable,
+            is_restricted=self.is_restricted,
+        )
+        imported.sha256, imported.file_size = files.measure(file)
         with acting_for(self.organization_id, read_only=self.dry_run):
-            if pk := self._same(sha256):
-                return Result.EXISTING, pk
+            # What could not be read counts: an import that is taken up again adds none twice.
+            if there := same_as(imported, self.by).first():
+                return Result.EXISTING, there.pk
             if self.dry_run:
                 return Result.CREATED, None
             document = upload_document(
@@ -108,16 +114,3 @@ class Importing:
                 is_restricted=self.is_restricted,
             )
         return Result.CREATED, document.pk
-
-    def _same(self, sha256: str) -> UUID | None:
-        """The oldest document of the same bytes, in the same place and for the same readers and
-        searches, that the importer may see."""
-        documents = Document.objects.filter(
-            sha256=sha256,
-            project=self.project,
-            is_searchable=self.is_searchable,
-            is_restricted=self.is_restricted,
-        )
-        if self.by is not None:
-            documents = documents.visible_to(self.by)
-        return documents.order_by("pk").values_list("pk", flat=True).first()

@@ -77,7 +77,9 @@ def upload_once(
     and its file takes room of its own until `files.share_bytes` in the background.
     """
     document = _measured(organization_id, file, by, upload)
-    same = _same_as(document, by, upload.get("metadata"))
+    same = same_as(document, by).exclude(processing_status=Document.Status.FAILED)
+    if metadata := upload.get("metadata"):
+        same = same.filter(metadata=metadata)
     if there := same.first():
         return there, False
     _store(document, file)
@@ -110,8 +112,11 @@ def _measured(
     return document
 
 
-def _same_as(document: Document, by: User, metadata: dict[str, Any] | None) -> QuerySet[Document]:
-    same: QuerySet[Document] = Document.objects.visible_to(by).filter(
+def same_as(document: Document, by: User | None) -> QuerySet[Document]:
+    """The documents of the same bytes and type, in the same place, for the same readers and
+    searches, that somebody may see, oldest first; with nobody named, all of them."""
+    documents = Document.objects.visible_to(by) if by else Document.objects.all()
+    same: QuerySet[Document] = documents.filter(
         sha256=document.sha256,
         file_size=document.file_size,
         file_type=document.file_type,
@@ -120,10 +125,7 @@ def _same_as(document: Document, by: User, metadata: dict[str, Any] | None) -> Q
         is_restricted=document.is_restricted,
         attachment_of=None,  # what is attached goes with its mail
     )
-    if metadata:
-        same = same.filter(metadata=metadata)
-    living = same.exclude(processing_status=Document.Status.FAILED)
-    return living.defer("content", "embedding").order_by("id")
+    return same.defer("content", "embedding").order_by("id")
 
 
 def _add(organization_id: UUID, document: Document, by: User | None) -> None:

@@ -43,8 +43,8 @@ _LOCATOR = struct.Struct("<4sLQL")  # stands before the end record of archives t
 _LOCATOR_SIGNATURE = b"PK\x06\x07"
 _LONGEST_COMMENT = 65_535
 _LOCAL_HEADER_BYTES = 30
-_FLAG_ENCRYPTED = 0x1
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+ENCRYPTED = 0x1  # of a member's flags
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can ask for gigabytes of memory
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 
 # All that zipfile was seen to raise for archives with broken bytes.
@@ -170,15 +170,16 @@ def _refuse_hostile(members: list[zipfile.ZipInfo], *, end: int, limits: Limits)
     if sum(member.file_size for member in members) > limits.unpacked_bytes:
         raise UnreadableDocument(_TOO_LARGE.format(limits.unpacked_bytes // 10**6))
     for member in members:
-        if member.flag_bits & _FLAG_ENCRYPTED:
+        if member.flag_bits & ENCRYPTED:
             raise UnreadableDocument(_ENCRYPTED)
         if member.file_size > max(_SMALL, MAX_RATIO * member.compress_size):
             raise UnreadableDocument(_TOO_DENSE.format(MAX_RATIO))
-        if member.compress_type not in _METHODS or _leads_elsewhere(member.orig_filename):
+        if member.compress_type not in METHODS or _leads_elsewhere(member.orig_filename):
             raise UnreadableDocument(_SUSPICIOUS)
     if len({member.filename.casefold() for member in members}) < len(members):
         raise UnreadableDocument(_SUSPICIOUS)
-    _refuse_overlaps(members, end)
+    if overlap(members, end):
+        raise UnreadableDocument(_SUSPICIOUS)
 
 
 def _leads_elsewhere(name: str) -> bool:
@@ -187,8 +188,9 @@ def _leads_elsewhere(name: str) -> bool:
     return bool(_ABSOLUTE.match(name)) or ".." in parts or "\0" in name or not name
 
 
-def _refuse_overlaps(members: list[zipfile.ZipInfo], end: int) -> None:
-    """Refuse members that share bytes, as in archives that unpack one kernel thousands of times."""
+def overlap(members: list[zipfile.ZipInfo], end: int) -> bool:
+    """Whether members share bytes with each other or with what begins at `end`, as in archives that
+    unpack one kernel thousands of times."""
     extents = [
         (
             member.header_offset,
@@ -196,9 +198,10 @@ def _refuse_overlaps(members: list[zipfile.ZipInfo], end: int) -> None:
         )
         for member in members
     ]
-    for (start, length), (following, _) in pairwise([*sorted(extents), (end, 0)]):
-        if start < 0 or start + length > following:
-            raise UnreadableDocument(_SUSPICIOUS)
+    return any(
+        start < 0 or start + length > following
+        for (start, length), (following, _) in pairwise([*sorted(extents), (end, 0)])
+    )
 
 
 def _too_many_members() -> UnreadableDocument:

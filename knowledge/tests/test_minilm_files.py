@@ -5,6 +5,7 @@ import logging
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,12 @@ from onnxruntime import InferenceSession
 
 from knowledge.embedding import EmbedderUnavailable, minilm
 from knowledge.embedding.minilm import MiniLMEmbedder, files, local_embedder
-from knowledge.embedding.minilm.files import QUANTIZED_SHA256, load_tokenizer, quantized_model
+from knowledge.embedding.minilm.files import (
+    QUANTIZED_SHA256,
+    load_tokenizer,
+    loadable_model,
+    quantized_model,
+)
 
 
 @pytest.fixture
@@ -97,6 +103,31 @@ def test_where_nothing_can_be_kept_a_process_makes_its_own(made, empty, caplog):
     with caplog.at_level(logging.WARNING):
         assert sha256(quantized_model("int8")) == QUANTIZED_SHA256["int8"]
     assert "prepare_embedder" in caplog.text
+
+
+def test_a_session_is_loaded_of_the_open_file_whatever_takes_its_place(made, empty):
+    with loadable_model("int8") as model:
+        (empty / "all-MiniLM-L6-v2-int8.onnx").unlink()
+        (empty / "all-MiniLM-L6-v2-int8.onnx").write_bytes(b"another model")
+        assert isinstance(model, str)
+        assert sha256(Path(model).read_bytes()) == QUANTIZED_SHA256["int8"]
+    with loadable_model("int8") as model:
+        assert sha256(Path(model).read_bytes()) == QUANTIZED_SHA256["int8"]
+    assert len(made) == 2
+
+
+def test_a_file_that_is_written_to_while_it_is_loaded_is_not_used(made, empty):
+    quantized_model("int8")
+    path = empty / "all-MiniLM-L6-v2-int8.onnx"
+    changed = pytest.raises(EmbedderUnavailable, match="was changed")
+    with changed, loadable_model("int8"), path.open("r+b") as file:
+        file.write(b"another")
+
+
+def test_where_nothing_can_be_kept_a_session_is_loaded_of_bytes(made, empty):
+    empty.parent.write_text("a file, where the directory should be")
+    with loadable_model("int8") as model:
+        assert sha256(model) == QUANTIZED_SHA256["int8"]
 
 
 def test_what_cannot_be_quantized_is_said_so(monkeypatch, empty, tmp_path):

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from tokenizers import Tokenizer
 
-from knowledge.embedding.minilm.files import QUANTIZED_SHA256, load_tokenizer, quantized_model
+from knowledge.embedding.minilm.files import QUANTIZED_SHA256, load_tokenizer, loadable_model
 from knowledge.embedding.protocol import DIMENSIONS, EmbedderUnavailable, Vectors, unit
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _load_embedder() -> MiniLMEmbedder:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # one is kept for each length that comes along
     for weights in QUANTIZED_SHA256:
-        model = quantized_model(weights)
-        session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        with loadable_model(weights) as model:
+            session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
         embedder = MiniLMEmbedder(session, tokenizer)
         if _is_right(embedder):
             return embedder

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from tokenizers import Tokenizer
@@ -50,13 +51,35 @@ def load_tokenizer() -> Tokenizer:
     return tokenizer
 
 
+@contextmanager
+def loadable_model(weights: str) -> Iterator[str | bytes]:
+    """What a session is loaded of: the quantized model's file, or its bytes where none is kept.
+
+    From a file the session reads what it needs, and 23 MB less are held at a time. The file is
+    named by its open descriptor, so nothing can take its place, and its hash is taken before and
+    after, as it could be written to. Raises EmbedderUnavailable.
+    """
+    path = _path(weights)
+    with ExitStack() as stack:
+        file = _opened(path, QUANTIZED_SHA256[weights], stack)
+        made = None if file else quantized_model(weights)
+        file = file or _opened(path, QUANTIZED_SHA256[weights], stack)
+        if file is None:
+            yield made or quantized_model(weights)
+            return
+        del made
+        yield f"/dev/fd/{file.fileno()}"
+        if not _has(file, QUANTIZED_SHA256[weights]):
+            raise EmbedderUnavailable(f"{path} was changed while it was loaded: start again.")
+
+
 def quantized_model(weights: str) -> bytes:
     """The quantized model, with "int8" or "uint8" weights, from where it is kept or made now.
 
     It is kept in settings.MODELS_DIRECTORY; where nothing can be written, each process makes its
     own. What is checked is what is used. Raises EmbedderUnavailable.
     """
-    path = Path(settings.MODELS_DIRECTORY) / f"all-MiniLM-L6-v2-{weights}.onnx"
+    path = _path(weights)
     kept = _content(path, QUANTIZED_SHA256[weights])
     if kept is not None:
         return kept
@@ -92,6 +115,27 @@ def shipped_model() -> Path:
             "as requirements.txt pins it."
         )
     return path
+
+
+def _path(weights: str) -> Path:
+    return Path(settings.MODELS_DIRECTORY) / f"all-MiniLM-L6-v2-{weights}.onnx"
+
+
+def _opened(path: Path, sha256: str, stack: ExitStack) -> IO[bytes] | None:
+    """A file at its beginning if it is the expected one and can be named by its descriptor."""
+    try:
+        file = stack.enter_context(path.open("rb"))
+    except OSError:
+        return None
+    named = Path(f"/dev/fd/{file.fileno()}").exists()
+    return file if named and _has(file, sha256) else None
+
+
+def _has(file: IO[bytes], sha256: str) -> bool:
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)  # where names of descriptors share their place in the file
+    return digest == sha256
 
 
 def _make(weights: str) -> bytes:
