@@ -165,8 +165,8 @@ def reserve(caller: Caller, model: Model, worst: Amount, at: datetime) -> list[B
 
     Call it in a transaction, which is rolled back when this raises BudgetExceeded or PriceUnknown.
     """
-    budgets = _living(holding_for(caller))
-    if model.is_free or not budgets:
+    budgets = [] if model.is_free else _living(holding_for(caller))
+    if not budgets:
         return []
     for budget in budgets:
         if not worst.is_known_in(budget):
@@ -190,7 +190,7 @@ def settle(
     """
     held = set(held)
     near = []
-    for period in _locked(budgets, at):
+    for period in _locked(budgets, at) if used.tokens or held else []:
         budget = period.budget
         period.used += used.of(budget)
         given_back = worst.of(budget) if budget.pk in held else NOTHING

@@ -69,7 +69,7 @@ _SUMS = {
 }
 
 
-def _row(found: dict[str, Any]) -> dict[str, Any]:
+def _row(found: Any) -> dict[str, Any]:
     return {_SUMS.get(name, name.removeprefix("by_")): value for name, value in found.items()}
 
 

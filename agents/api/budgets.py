@@ -146,6 +146,11 @@ class UsageSumSerializer(serializers.Serializer):
     )
     unpriced = serializers.IntegerField()
 
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
+        """Without what was not grouped by: a null would say that it was nobody's."""
+        shown = super().to_representation(instance)
+        return {name: value for name, value in shown.items() if name in instance}
+
 
 class UsageSerializer(serializers.Serializer):
     since = serializers.DateField()

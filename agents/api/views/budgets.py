@@ -31,7 +31,7 @@ class BudgetViewSet(
     }
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        return with_state(super().paginate_queryset(queryset))
+        return with_state(super().paginate_queryset(queryset) or [])
 
     def perform_create(self, serializer: Any) -> None:
         with unique(agents_budget_once="period"):

@@ -116,6 +116,7 @@ def test_usage_is_summed_by_what_is_asked_for(acme, owner, people, caller, globe
     assert (failed["not_completed"], failed["input_tokens"]) == (1, 7)
     assert (known["cost"], known["cached_tokens"], known["currency"]) == ("0.000077", 10, "USD")
     assert (unknown["cost"], unknown["unpriced"]) == (None, 1)
+    assert "agent" not in known
     (of_agent, _) = owner.get(USAGE, days | {"group_by": "agent,user,project"}).json()["results"]
     assert of_agent["agent"] == str(caller.agent_id)
     assert of_agent["agent_name"].startswith("Agent")

@@ -5,6 +5,7 @@ What others find there is asked by `config.tests.matrix`.
 
 import re
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,8 +13,12 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.db.backends.signals import connection_created
+from django.utils import timezone
 
+from agents.accounting.budgets import Caller
+from agents.tasks import settle_lost_calls
 from agents.testing import answer, ask
+from agents.tests.accounting.conftest import begin, end, make_budget
 from config.tests.test_api import ROUTES
 from knowledge.testing import read_document
 from tenants.admin.testing import page, signed_in
@@ -116,6 +121,18 @@ def test_every_statement_of_the_jobs_names_the_organization(acme, people):
             people["acme-owner"], "How many days may be carried over?", model_name="extractive"
         )
         assert answer(reply).status == "completed"
+    refuse_unnamed(statements, acme)
+
+
+def test_every_statement_of_the_accounting_names_the_organization(acme, people):
+    caller = Caller(acme.pk, user_id=people["acme-member"].pk)
+    with acting_for(acme):
+        make_budget(1_000)
+        make_budget(1_000, period="day", user_id=caller.user_id)
+    with statements_collected() as statements:
+        end(begin(caller))
+        begin(caller, at=timezone.now() - timedelta(hours=1))
+        assert settle_lost_calls(0) == 1
     refuse_unnamed(statements, acme)
 
 

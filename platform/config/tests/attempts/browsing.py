@@ -21,7 +21,7 @@ from tenants.models.grant import Grant
 
 # What no rule can guess of a form, by model.
 FIELDS = {
-    "agents.Budget": {"unit": "money", "currency": "USD"},
+    "agents.Budget": {"unit": "money", "currency": "USD", "limit": "5"},
     "tenants.User": {"username": "new-person"},
 }
 

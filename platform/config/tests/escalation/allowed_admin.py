@@ -206,6 +206,10 @@ ALLOWED_IN_ADMIN = [
     Rule("owner staff", "restore ModelProvider", "deleted", "does>~ModelProvider"),
     # Budgets: what one counts stays
     Rule("owner staff", "add Budget", "", "does>+Budget; name; currency; period; limit"),
+    Rule("owner staff", "add Budget", "", "project:own; project:joined; agent:own; agent:joined"),
+    Rule("owner staff", "add Budget", "", "agent:unjoined; agent:shared"),
+    Rule("owner staff", "add Budget", "", "user:own; user:boss; user:nobody"),
+    Rule("owner", "add Budget", "", "user:self"),
     Rule("staff", "add Budget", "", "organization:other>+Budget +globex:Budget"),
     Rule("owner staff", "change Budget", "own", "name; limit"),
     Rule("owner staff", "delete Budget", "own", "does>~Budget"),

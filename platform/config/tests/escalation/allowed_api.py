@@ -164,6 +164,9 @@ ALLOWED_OVER_API = [
     Rule("owner", "POST providers/{pk}/restore/", "deleted", "does>~ModelProvider"),
     # Budgets: what one counts stays
     Rule("owner", "POST budgets/", "", "does>+Budget; name; currency; period; limit"),
+    Rule("owner", "POST budgets/", "", "project:own; project:joined; user:self; user:own"),
+    Rule("owner", "POST budgets/", "", "user:boss; user:peer; user:viewer; user:nobody"),
+    Rule("owner", "POST budgets/", "", "agent:own; agent:joined; agent:unjoined; agent:shared"),
     Rule("owner", "PATCH budgets/{pk}/", "own", "name; limit"),
     Rule("owner", "DELETE budgets/{pk}/", "own", "does>~Budget"),
     Rule("owner", "POST budgets/{pk}/restore/", "deleted", "does>~Budget"),
