@@ -44,6 +44,7 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
     """The messages of a conversation, oldest first. Posting one asks the agent."""
 
     queryset = Message.objects.select_related("agent_version")
+    pagination_class = OldestFirstPagination
     parents = Conversation.objects.all()
     parent_kwarg = "conversation_pk"
     required_permissions = {
@@ -75,10 +76,6 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         if self.action in _ASKING:
             return [JSONRenderer(), EventStreamRenderer(), BrowsableAPIRenderer()]
         return super().get_renderers()
-
-    @property
-    def pagination_class(self) -> Any:
-        return CursorPagination if self.action == "feedback" else OldestFirstPagination
 
     def get_reply(self) -> Message:
         reply: Message = self.get_object()
@@ -147,7 +144,7 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         return Response(MessageSerializer(stop_reply(reply=self.get_reply(), by=self.member)).data)
 
     @extend_schema(responses=FeedbackSerializer(many=True))
-    @action(detail=True)
+    @action(detail=True, pagination_class=CursorPagination)
     def feedback(self, request: Any, conversation_pk: str, pk: str) -> Response:
         """What people think of a message: the caller's own, everybody's for those who see all."""
         given = MessageFeedback.objects.visible_to(self.member).filter(message=self.get_object())

@@ -42,6 +42,21 @@ def _grants(path: str, table: str) -> list[Rule]:
     ]
 
 
+def _of_replies(who: str, which: str) -> list[Rule]:
+    """ "own" is the owner's own, too."""
+    path, given = "conversations/{conversation_pk}/messages/{pk}", "+MessageFeedback"
+    opinion = f"does>{given}; rating>{given}.rating; comment>{given}.comment;"
+    return [
+        Rule(who, f"POST {path}/regenerate/", which, "does>+Message"),
+        Rule(
+            who,
+            f"POST {path}/feedback/",
+            which,
+            f"{opinion} together>{given}.comment {given}.rating",
+        ),
+    ]
+
+
 ALLOWED_OVER_API = [
     # Tokens: each ends their own
     Rule(
@@ -227,18 +242,6 @@ ALLOWED_OVER_API = [
         "does>+Message Conversation.title; content>+Message.content Conversation.title;"
         "reply_to:none",
     ),
-    Rule(
-        "owner manager member",
-        "POST conversations/{conversation_pk}/messages/{pk}/regenerate/",
-        "mine",
-        "does>+Message",
-    ),
-    Rule(
-        "owner manager member",
-        "POST conversations/{conversation_pk}/messages/{pk}/feedback/",
-        "mine",
-        "does>+MessageFeedback; rating>+MessageFeedback.rating;"
-        "comment>+MessageFeedback.comment;"
-        "together>+MessageFeedback.comment +MessageFeedback.rating",
-    ),
+    *_of_replies("owner", "mine own"),
+    *_of_replies("manager member", "mine"),
 ]
