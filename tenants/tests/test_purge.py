@@ -17,6 +17,8 @@ from tenants.tests.trees import GOES_WITH, living, make_tree, model, wrong_count
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 
+VERSION = "agents.AgentVersion"
+
 
 @pytest.fixture
 def trees(acme):
@@ -119,15 +121,14 @@ def test_one_organization_can_be_purged_alone(acme, globex):
 
 def test_a_person_who_goes_is_named_nowhere_and_what_they_made_stays(acme):
     rows = make_one_of_each(acme)
-    naming = {
-        "knowledge.Document": "uploaded_by",
-        "agents.AgentVersion": "published_by",
-        "tenants.Project": "manager",
-    }
+    naming = {"knowledge.Document": "uploaded_by", "tenants.Project": "manager"}
     with acting_for(acme):
         person = user_recipe.make()
         for label, field in naming.items():
             model(label).objects.update(**{field: person})
+        naming[VERSION] = "published_by"  # written once
+        published = {"number": 2, "published_by": person}
+        rows[VERSION] = make_row(model(VERSION), rows, "again", **published)
         delete(person)
     let_time_pass()
     purge()
