@@ -53,7 +53,7 @@ def usage_sums(*, since: date, until: date, group_by: Sequence[str], by: User) -
         sum_cost=Sum("cost"),
         unpriced=Count("pk", filter=Q(cost=None)),
     ).order_by(*(f"by_{name}" for name in columns), "by_currency")
-    rows = [_row(found) for found in sums[: MAX_ROWS + 1]]
+    rows = [_row(dict(found)) for found in sums[: MAX_ROWS + 1]]
     if len(rows) > MAX_ROWS:
         raise TooManyRows
     for group in group_by:

@@ -118,7 +118,7 @@ def test_a_question_is_answered_by_an_exact_quote(people):
     assert kinds[0] == "message.started"
     assert set(kinds[1:-3]) == {"citation"}
     assert kinds[-3:] == ["text.delta", "usage", "message.completed"]
-    assert events[-2][2] == {"input_tokens": 0, "output_tokens": 0}
+    assert set(events[-2][2].values()) == {0}
 
 
 @pytest.mark.parametrize("question", ["Who painted the Sistine Chapel?", "How?", "?"])

@@ -6,13 +6,18 @@ from django.db import models
 from agents.models import (
     AgentConfig,
     AgentVersion,
+    Budget,
+    BudgetPeriod,
     Conversation,
     Message,
+    MessageFeedback,
     ModelProvider,
     TurnEvent,
+    UsageRecord,
 )
 from tenants.context import acting_for
 from tenants.deletion import delete
+from tenants.models import User
 from tenants.tests.declarations import breaks, declared, described, reverse_names
 from tenants.tests.rows import make_one_of_each, make_row
 
@@ -97,6 +102,27 @@ CHECKS = [
     ("agents_modelprovider_deletion", ModelProvider, {"is_deleted": True}, {"is_deleted": False}),
     ("agents_modelprovider_kind", ModelProvider, {"kind": "oracle"}, {"kind": "gemini"}),
     ("agents_modelprovider_models", ModelProvider, {"models": {}}, {"models": []}),
+    ("agents_budget_deletion", Budget, {"is_deleted": True}, {"is_deleted": False}),
+    ("agents_budget_unit", Budget, {"unit": "money"}, {"unit": "tokens"}),
+    ("agents_budget_unit", Budget, {"currency": "EUR"}, {"unit": "money", "currency": "EUR"}),
+    ("agents_budget_period", Budget, {"period": "year"}, {"period": "month"}),
+    ("agents_budget_limit", Budget, {"limit": -1}, {"limit": 0}),
+    ("agents_budgetperiod_amounts", BudgetPeriod, {"used": -1}, {"used": 0}),
+    ("agents_budgetperiod_amounts", BudgetPeriod, {"reserved": -1}, {"reserved": 0}),
+    ("agents_usagerecord_outcome", UsageRecord, {"outcome": "won"}, {"outcome": "lost"}),
+    (
+        "agents_usagerecord_cached",
+        UsageRecord,
+        {"input_tokens": 1, "cached_tokens": 2},
+        {"input_tokens": 2, "cached_tokens": 2},
+    ),
+    (
+        "agents_messagefeedback_deletion",
+        MessageFeedback,
+        {"is_deleted": True},
+        {"is_deleted": False},
+    ),
+    ("agents_messagefeedback_rating", MessageFeedback, {"rating": "fine"}, {"rating": "down"}),
     ("agents_message_role", Message, {"role": "robot"}, {"role": "tool"}),
     ("agents_message_status", Message, {"status": "lost"}, {"status": "interrupted"}),
 ]
@@ -104,15 +130,22 @@ CHECKS = [
 UNIQUES = {
     "agents_agentconfig_slug": (AgentConfig, ["slug"], {"slug": "other"}),
     "agents_agentversion_number": (AgentVersion, ["number"], {"number": 2}),
+    "agents_budget_once": (Budget, ["unit", "currency", "period"], {"period": "month"}),
     "agents_message_idempotency_key": (Message, ["idempotency_key"], {"idempotency_key": ""}),
+    "agents_messagefeedback_one_each": (MessageFeedback, [], {"user": "somebody else"}),
     "agents_modelprovider_name": (ModelProvider, ["name"], {"name": "Other"}),
     "agents_message_one_turn_at_a_time": (Message, ["status"], {"status": "completed"}),
 }
 AMONG_THE_LIVING = {
     "agents_agentconfig_slug",
+    "agents_budget_once",
+    "agents_messagefeedback_one_each",
     "agents_message_one_turn_at_a_time",
     "agents_modelprovider_name",
 }
+
+
+NEXT: dict[type, dict] = {AgentVersion: {"number": 2}}
 
 
 def label(value):
@@ -150,8 +183,8 @@ def test_the_choices_are_those_designed():
 @pytest.mark.parametrize(("name", "model", "wrong", "right"), CHECKS)
 def test_a_check_refuses_what_must_never_be(rows, name, model, wrong, right):
     def written(values):
-        if model is AgentVersion:  # which is written once
-            make_row(model, rows, "again", number=2, **values)
+        if model in (AgentVersion, UsageRecord):  # which are written once
+            make_row(model, rows, "again", **NEXT.get(model, {}), **values)
         else:
             model.objects.filter(pk=rows[label(model)].pk).update(**values)
 
@@ -171,6 +204,8 @@ def test_what_is_there_once_is_refused_twice(rows, name):
         model.objects.update(status="pending")
         row.refresh_from_db()
     values = {field: getattr(row, field) for field in fields}
+    if "user" in other:
+        other = {"user": make_row(User, rows, "another")}
     if model is Message and "idempotency_key" not in fields:
         values["idempotency_key"] = other["idempotency_key"] = ""
 
