@@ -21,6 +21,8 @@ PATTERNS = all_patterns()
 # Columns that hold no text of ours in any row, each with its reason.
 WITHOUT_TEXT: dict[str, str] = {
     "agents.AgentConfig.model_name": "it must name a model",
+    "agents.AgentConfig.fallback_model": "it must name a model",
+    "agents.AgentConfig.tools": "they must name tools",
     "agents.ModelProvider.key_end": "it holds four characters",
     "knowledge.Posting.lexeme": "it is what everybody searches for",
 }
