@@ -1,16 +1,20 @@
 """OpenAI's own client as a client of Chancery, over HTTP."""
 
 import asyncio
+from threading import Event
 
 import openai
 import pytest
 from django.db import connection
+from django.test import Client
 
 from agents.baker_recipes import agent_recipe
 from agents.models import Conversation, Message
+from agents.openai_api import slots
 from agents.providers.fake.script import Answer
 from agents.providers.fake.testing import fake_server
 from agents.testing import make_agent, make_project
+from tenants.api.testing import api_as
 from tenants.context import acting_for
 from tenants.deletion import delete
 from tenants.models import User
@@ -336,3 +340,47 @@ def test_no_connection_is_left_behind(member, client_of, agent, leave):
     for _ in range(3):
         streamed(client, model="leave")
     assert connections() <= before
+
+
+# How it is served
+
+
+def test_who_goes_away_leaves_no_place_taken(member, client_of, model):
+    slow = Answer(text="And so on. " * 500, delay=0.02)
+    with fake_server("openai", slow) as server:
+        model(server)
+        chunks = client_of(member).chat.completions.create(
+            model="writer", messages=QUESTION, stream=True
+        )
+        assert next(iter(chunks)).choices
+        assert slots._taken.total() == 1
+        chunks.close()
+        for _ in range(500):
+            if not slots._taken:
+                break
+            Event().wait(0.02)
+    assert not slots._taken
+
+
+def test_a_server_of_threads_answers_alike(member, agent, leave, settings):
+    client = api_as(member)
+    body = {"model": "leave", "messages": QUESTION}
+    whole = client.post("/v1/chat/completions", body)
+    assert (whole.status_code, whole["Content-Type"]) == (200, "application/json")
+    text = whole.json()["choices"][0]["message"]["content"]
+    assert "25 days of vacation" in text
+    stream = client.post("/v1/chat/completions", body | {"stream": True})
+    assert stream["Content-Type"] == "text/event-stream"
+    assert stream.content.endswith(b"data: [DONE]\n\n")
+    settings.COMPLETIONS_AT_ONCE = 0
+    assert client.post("/v1/chat/completions", body).status_code == 503
+
+
+def test_a_session_is_nobody_here_and_a_token_is_somebody(people, agent):
+    browser = Client()
+    browser.force_login(people["acme-member"], backend="tenants.backends.LoginBackend")
+    assert browser.get("/api/v1/me/").status_code == 200
+    for answer in (browser.get("/v1/models"), browser.post("/v1/chat/completions")):
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert api_as(people["acme-member"]).get("/v1/models").status_code == 200

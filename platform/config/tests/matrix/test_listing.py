@@ -24,6 +24,8 @@ WITHOUT_TEXT: dict[str, str] = {
     "agents.Budget.currency": "it holds three letters",
     "agents.OpenCall.currency": "it holds three letters",
     "agents.UsageRecord.currency": "it holds three letters",
+    "agents.AgentConfig.fallback_model": "it must name a model",
+    "agents.AgentConfig.tools": "they must name tools",
     "agents.ModelProvider.key_end": "it holds four characters",
     "knowledge.Posting.lexeme": "it is what everybody searches for",
 }

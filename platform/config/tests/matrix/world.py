@@ -180,7 +180,7 @@ def _given(label: str, rows: Rows, side: Side, people: Rows) -> Rows:
         case "tenants.AuditSeal":
             return {"entry_id": rows["tenants.AuditEntry"].pk}
         case "agents.AgentConfig":
-            return {"model_name": "extractive"}
+            return {"model_name": "extractive", "fallback_model": "", "tools": ["calculate"]}
         case "agents.Budget":
             # The deleted one counts by the month.
             return {
