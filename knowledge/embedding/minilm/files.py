@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from django.conf import settings
 from tokenizers import Tokenizer
@@ -121,7 +121,7 @@ def _path(weights: str) -> Path:
     return Path(settings.MODELS_DIRECTORY) / f"all-MiniLM-L6-v2-{weights}.onnx"
 
 
-def _opened(path: Path, sha256: str, stack: ExitStack) -> IO[bytes] | None:
+def _opened(path: Path, sha256: str, stack: ExitStack) -> BufferedReader | None:
     """A file at its beginning if it is the expected one and can be named by its descriptor."""
     try:
         file = stack.enter_context(path.open("rb"))
@@ -131,9 +131,9 @@ def _opened(path: Path, sha256: str, stack: ExitStack) -> IO[bytes] | None:
     return file if named and _has(file, sha256) else None
 
 
-def _has(file: IO[bytes], sha256: str) -> bool:
+def _has(file: BufferedReader, sha256: str) -> bool:
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)  # where names of descriptors share their place in the file
     return digest == sha256
 
