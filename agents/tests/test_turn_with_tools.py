@@ -284,7 +284,11 @@ def test_no_transaction_is_open_while_a_model_is_waited_for(member, serve, monke
 
     async def looks(asking, request):
         async for event in real(asking, request):
-            seen.append(await in_database_thread(others))
+            # What writes the last events down ends by itself; what the turn held would not.
+            async with asyncio.timeout(10):
+                while await in_database_thread(others):
+                    await asyncio.sleep(0)
+            seen.append(event)
             yield event
 
     monkeypatch.setattr(loop, "ask_model", looks)
@@ -294,8 +298,7 @@ def test_no_transaction_is_open_while_a_model_is_waited_for(member, serve, monke
         reply = asked(member)
         connection.close()
         assert answer(reply).status == "completed"
-    assert seen
-    assert set(seen) == {0}
+    assert len(seen) > 4
 
 
 def test_an_agent_without_tools_is_offered_none(member, serve):
@@ -329,6 +332,7 @@ def test_earlier_turns_come_along_with_their_tools(member, serve, settings):
     assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
     assert bodies[0][1]["content"] == QUESTION
     assert "thirty days of leave" in bodies[0][3]["content"]
+    assert "<passage document=" in bodies[0][3]["content"]  # without the number of that turn
     assert bodies[0][4]["content"] == "Thirty days."
     # What may not be read any more is not told again, not even from an earlier turn.
     assert "thirty days of leave" not in json.dumps(bodies[1])
