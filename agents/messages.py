@@ -11,6 +11,7 @@ EXPLANATIONS = OF_PROVIDERS | {
     "interrupted": "The answer was interrupted before its end. Ask again.",
     "model_unavailable": "This agent's model is not available in this installation.",
     "not_permitted": "You may no longer ask in this conversation.",
+    "tool_calls": "The model went on to call tools until it might no more, and gave no answer.",
     "timeout": "The answer took too long and was given up. Ask again.",
 }
 

@@ -14,10 +14,10 @@ from agents.providers import extractive
 from agents.providers.access import BASE_URLS, Access, Kind
 from agents.providers.errors import ModelUnavailable, ProviderError
 from agents.providers.fallback import Candidate
-from agents.providers.own import own_access
+from agents.providers.own import own_access, own_window
 from agents.providers.protocol import AnswerEvent, Provider, Request
 
-__all__ = ["ModelUnavailable", "ProviderError", "candidates_for", "provider_of"]
+__all__ = ["ModelUnavailable", "ProviderError", "candidates_for", "provider_of", "window_of"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*(/[A-Za-z0-9][A-Za-z0-9._:@+-]*)*")
 
@@ -108,6 +108,13 @@ def candidates_for(settings_of_agent: Any) -> list[Candidate]:
         assert refusal
         raise refusal
     return found
+
+
+def window_of(settings_of_agent: Any) -> int:
+    """How many tokens the agent's model takes, and its fallback: the smaller number. The setting's
+    for those of which nothing is known. Ask inside `acting_for`."""
+    names = filter(None, [settings_of_agent.model_name, settings_of_agent.fallback_model])
+    return min(own_window(name) or settings.MODEL_CONTEXT_TOKENS for name in names)
 
 
 def is_name(model_name: str) -> bool:

@@ -73,6 +73,8 @@ def _body(request: Request) -> dict[str, Any]:
             }
             for tool in request.tools
         ]
+        if not request.may_call:
+            body["tool_choice"] = {"type": "none"}
     return body
 
 

@@ -37,6 +37,9 @@ REASONS = {
     "SPII": FinishReason.CONTENT_FILTER,
     "LANGUAGE": FinishReason.CONTENT_FILTER,
 }
+_NO_CALLS = types.ToolConfig(
+    function_calling_config=types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.NONE)
+)
 
 
 def answer(request: Request, *, access: Access) -> AsyncGenerator[AnswerEvent, None]:
@@ -83,6 +86,7 @@ def _config(request: Request) -> types.GenerateContentConfig:
         temperature=request.temperature,
         max_output_tokens=request.max_tokens,
         tools=[types.Tool(function_declarations=tools)] if tools else None,
+        tool_config=None if request.may_call or not tools else _NO_CALLS,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
 

@@ -76,6 +76,8 @@ def _body(request: Request, access: Access) -> dict[str, Any]:
             }
             for tool in request.tools
         ]
+        if not request.may_call:
+            body["tool_choice"] = "none"
     return body
 
 

@@ -26,6 +26,20 @@ def own_access(model_name: str, kind: Kind | None) -> tuple[Access | None, bool]
     return None, False
 
 
+def own_window(model_name: str) -> int | None:
+    """The window that the organization's provider says a model has, in tokens; None where it says
+    nothing."""
+    if current_organization_id() is None:
+        return None
+    rows: Any = apps.get_model("agents", "ModelProvider")._default_manager
+    for provider in rows.filter(is_active=True).order_by("id"):
+        if provider.serves(model_name):
+            named = next(m for m in provider.models if m.get("name") == model_name)
+            window = named.get("context_window")
+            return window if isinstance(window, int) and window > 0 else None
+    return None
+
+
 def _access(provider: Any, model_name: str) -> Access:
     try:
         access = provider.access()

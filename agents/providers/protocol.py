@@ -74,7 +74,8 @@ class Request:
 
     `passages` are the best of what the asking user may read, best first. `organization` is the name
     of the asker's own. `messages` is what a language model is told after the system prompt, oldest
-    first; the passages are in it as text (agents.runtime.prompt).
+    first; the passages are in it as text (agents.runtime.prompt). Without `may_call` the model is
+    told of the tools, which its earlier calls were of, and may call none.
     """
 
     question: str
@@ -86,6 +87,7 @@ class Request:
     organization: str = ""
     messages: Sequence[ChatMessage] = ()
     tools: Sequence[Tool] = field(default=())
+    may_call: bool = True
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """What an event is, in the order in which a stream has them."""
 
     STARTED = "message.started"
+    TOOL_CALL = "tool.call"
+    TOOL_RESULT = "tool.result"
     CITATION = "citation"
     TEXT = "text.delta"
     USAGE = "usage"

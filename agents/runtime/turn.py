@@ -1,4 +1,4 @@
-"""Running a turn: claim the reply, find passages, let the model answer, keep what it says.
+"""Running a turn: claim the reply, let the agent answer, keep what it says.
 
 No transaction, connection or thread is held while a model thinks. Whatever happens, the reply ends
 once: completed, failed, or interrupted when the worker is told to stop in the middle.
@@ -6,23 +6,21 @@ once: completed, failed, or interrupted when the worker is told to stop in the m
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-
 from agents import providers
 from agents.models import Message
 from agents.providers.errors import ModelUnavailable, ProviderError
-from agents.providers.fallback import Candidate, first_of
 from agents.providers.protocol import (
-    AnswerEvent,
     CitationFound,
     Finished,
+    FinishReason,
+    Malformed,
     Request,
     TextDelta,
     Usage,
@@ -31,33 +29,28 @@ from agents.runtime import events
 from agents.runtime.batches import in_batches
 from agents.runtime.blocks import in_block
 from agents.runtime.events import Event, Kind, TurnEnded
-from agents.runtime.prompt import prompted
-from knowledge.search import Hit, embed_query, search
-from tenants.models import Project, User
+from agents.runtime.history import turns_before
+from agents.runtime.loop import Answered, Answering, Asking, Called, LoopEvent
+from agents.tools import TOOLS, named
+from agents.tools.asker import Asker, NotPermitted, Reader
+from tenants.models import User
 
-PASSAGES = 10
 # Text becomes durable, and is announced, at most this often: 200 turns at once make 800 commits a
 # second at the worst.
 WRITE_EVERY_SECONDS = 0.25
 LONGEST_TURN_SECONDS = 600.0
+SHOWN_RESULT = 2_000  # characters of a tool's result that are kept, and shown to later turns
 
 logger = logging.getLogger(__name__)
 
 
-class NotPermitted(Exception):
-    """The asking user has lost the right, the project or the account since they asked."""
-
-
 @dataclass(frozen=True)
 class Turn:
-    """Who asks where, and what, before passages are found for it."""
+    """A pending reply, and what is asked."""
 
     organization_id: UUID
     reply_id: UUID
-    user_id: UUID
-    project_id: UUID
-    request: Request
-    candidates: Sequence[Candidate]
+    asking: Asking
 
 
 async def run(organization_id: UUID, reply_id: UUID) -> None:
@@ -78,11 +71,15 @@ async def run(organization_id: UUID, reply_id: UUID) -> None:
 async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
     status, reason = Message.Status.FAILED, "error"
     last: list[Event] = []
+    answering: Answering | None = None
     try:
         async with asyncio.timeout(LONGEST_TURN_SECONDS):
             turn = await in_block(organization_id, _load, reply_id, read_only=True)
-            reason, last = await _answer(turn)
-            status = Message.Status.COMPLETED
+            answering = Answering(turn.asking)
+            reason, last = await _answer(turn, answering)
+            # Nothing but calls of tools, which ended, is no answer.
+            if reason != FinishReason.TOOL_CALLS or answering.has_text:
+                status = Message.Status.COMPLETED
     except TurnEnded:
         raise
     except NotPermitted:
@@ -96,12 +93,18 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
         reason = "timeout"
     except asyncio.CancelledError:  # the worker is told to stop
         with suppress(TurnEnded):
-            await _end(organization_id, reply_id, Message.Status.INTERRUPTED, "interrupted")
+            rest = _rest_of(answering)
+            await _end(organization_id, reply_id, Message.Status.INTERRUPTED, "interrupted", rest)
         raise
     except Exception:
         # The client is told that it failed, the log why.
         logger.exception("The turn of the reply %s failed.", reply_id)
+    last = last or _rest_of(answering)
     await _end(organization_id, reply_id, status, reason, last)
+
+
+def _rest_of(answering: Answering | None) -> list[Event]:
+    return _as_events(answering.rest()) if answering else []
 
 
 async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
@@ -110,18 +113,18 @@ async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
 
 def _load(reply_id: UUID) -> Turn:
     replies = Message.objects.select_related(
-        "conversation", "reply_to", "agent_version", "organization"
+        "conversation__project", "reply_to", "agent_version", "organization"
     )
     reply: Any = replies.get(pk=reply_id)
     conversation, version = reply.conversation, reply.agent_version
-    user = _asking_user(conversation.user_id)
-    if not conversation.may_be_continued_by(user):
+    user = User.objects.filter(pk=conversation.user_id, is_active=True).first()
+    if user is None or not conversation.may_be_continued_by(user):
         raise NotPermitted
-    return Turn(
-        organization_id=reply.organization_id,
-        reply_id=reply.pk,
-        user_id=user.pk,
-        project_id=conversation.project_id,
+    reader = Reader(user, conversation.project)
+    if unknown := {str(name) for name in version.tools} - TOOLS.keys():
+        logger.warning("%s names tools that there are not: %s.", version.pk, sorted(unknown))
+    asking = Asking(
+        asker=Asker(reply.organization_id, user.pk, conversation.project_id),
         request=Request(
             question=reply.reply_to.content,
             passages=[],
@@ -132,22 +135,17 @@ def _load(reply_id: UUID) -> Turn:
             organization=reply.organization.name,
         ),
         candidates=providers.candidates_for(version),
+        window=providers.window_of(version),
+        tools=[tool for tool in named(version.tools) if reader.may_use(tool.permission)],
+        history=turns_before(reply.reply_to, reader),
     )
+    return Turn(reply.organization_id, reply.pk, asking)
 
 
-def _asking_user(user_id: UUID) -> User:
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None:
-        raise NotPermitted
-    return user
-
-
-async def _answer(turn: Turn) -> tuple[str, list[Event]]:
-    """Let the model answer; return why it finished, and the events that are not kept yet."""
-    vector = await asyncio.to_thread(embed_query, turn.request.question)
-    passages = await in_block(turn.organization_id, _search, turn, vector, read_only=True)
-    answer = first_of(turn.candidates, prompted(replace(turn.request, passages=passages)))
+async def _answer(turn: Turn, answering: Answering) -> tuple[str, list[Event]]:
+    """Let the agent answer; return why it finished, and the events that are not kept yet."""
     reason, last = "stop", 1  # the sequence of the event that claimed the reply
+    answer = answering.events()
     async with aclosing(in_batches(answer, every=WRITE_EVERY_SECONDS)) as batches:
         async for answers, is_last in batches:
             reason = next((a.reason for a in answers if isinstance(a, Finished)), reason)
@@ -161,22 +159,8 @@ async def _answer(turn: Turn) -> tuple[str, list[Event]]:
     raise AssertionError("unreachable: the last batch is always told")
 
 
-def _search(turn: Turn, vector: np.ndarray) -> list[Hit]:
-    """The passages of documents that the asking user may read."""
-    project = Project.objects.filter(pk=turn.project_id).first()
-    if project is None:
-        raise NotPermitted
-    return search(
-        user=_asking_user(turn.user_id),
-        query=turn.request.question,
-        vector=vector,
-        top_k=PASSAGES,
-        project=project,
-    )
-
-
-def _as_events(answers: list[AnswerEvent]) -> list[Event]:
-    """Translate what a provider says; neighbouring pieces of text become one event."""
+def _as_events(answers: Iterable[LoopEvent]) -> list[Event]:
+    """Translate what an agent says; neighbouring pieces of text become one event."""
     found: list[Event] = []
     for answer in answers:
         match answer:
@@ -187,10 +171,39 @@ def _as_events(answers: list[AnswerEvent]) -> list[Event]:
                 found.append((Kind.TEXT, {"text": text}))
             case CitationFound():
                 found.append((Kind.CITATION, _citation(answer)))
+            case Called():
+                found.append((Kind.TOOL_CALL, _call(answer)))
+            case Answered():
+                found.append((Kind.TOOL_RESULT, _result(answer)))
             case Usage(input_tokens, output_tokens):
                 usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
                 found.append((Kind.USAGE, usage))
     return found
+
+
+def _call(called: Called) -> dict[str, object]:
+    arguments = called.call.arguments
+    if isinstance(arguments, Malformed):
+        arguments = {"malformed": arguments.text}
+    return {
+        "id": called.call.id,
+        "name": called.call.name,
+        "arguments": dict(arguments),
+        "round": called.round,
+    }
+
+
+def _result(answered: Answered) -> dict[str, object]:
+    outcome = answered.outcome
+    text = outcome.text.replace("\x00", "")
+    return {
+        "id": answered.call.id,
+        "name": answered.call.name,
+        "is_error": outcome.is_error,
+        "content": text if len(text) <= SHOWN_RESULT else f"{text[:SHOWN_RESULT]}…",
+        "documents": sorted(map(str, outcome.documents)),
+        "round": answered.round,
+    }
 
 
 def _citation(found: CitationFound) -> dict[str, object]:

@@ -280,6 +280,8 @@ MODEL_SILENCE_SECONDS = env.float("MODEL_SILENCE_SECONDS", default=60.0)
 MODEL_RETRIES = env.int("MODEL_RETRIES", default=3)
 MODEL_RETRY_SECONDS = env.float("MODEL_RETRY_SECONDS", default=0.5)
 MODEL_LONGEST_RETRY_SECONDS = env.float("MODEL_LONGEST_RETRY_SECONDS", default=20.0)
+# The window of a model whose provider does not say it.
+MODEL_CONTEXT_TOKENS = env.int("MODEL_CONTEXT_TOKENS", default=32_000)
 MODEL_MAX_CHARACTERS = env.int("MODEL_MAX_CHARACTERS", default=1_000_000)
 MODEL_MAX_TOOL_CALLS = env.int("MODEL_MAX_TOOL_CALLS", default=64)
 MODEL_MAX_LINE_BYTES = env.int("MODEL_MAX_LINE_BYTES", default=4_000_000)
