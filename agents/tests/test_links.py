@@ -80,9 +80,7 @@ def cut_everywhere(text):
     """What becomes of a text, whole, character by character, and cut at random places."""
     drawn = random.Random(text)
     places = [[], list(range(1, len(text)))]
-    places += [
-        sorted(drawn.sample(range(1, len(text)), min(3, len(text) - 1))) for _ in range(20)
-    ]
+    places += [sorted(drawn.sample(range(1, len(text)), min(3, len(text) - 1))) for _ in range(20)]
     return {written(text, cuts) for cuts in places}
 
 
