@@ -7,9 +7,11 @@ import pytest
 
 from agents.providers.fake.script import Answer
 from agents.providers.fake.testing import fake_server
-from agents.testing import answer, ask, kept_events
+from agents.services import post_message, start_conversation
+from agents.testing import answer, kept_events, make_agent, make_project
 from agents.tests.test_links import LITERAL, rendered
 from knowledge.testing import read_document
+from tenants.context import acting_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,6 +52,9 @@ def test_a_model_that_obeys_a_document_reaches_nothing(member, people, settings,
     """No tool runs beyond the allowed one, and no image or link is left to render."""
     settings.OPENAI_API_KEY, settings.MODEL_RETRIES = "sk-4711", 0
     read_document("Globex pays in gold.", by=people["globex-owner"], filename="gold.md")
+    with acting_for(member.organization_id):
+        fields = {"model_name": "gpt-4.1", "tools": ["search_knowledge"]}
+        agent, project = make_agent(by=member, **fields), make_project(member)
     for number, (order, called, said) in enumerate(attacks):
         text = f"# Leave {number}\n\nThere are thirty days of leave. {order}\n"
         read_document(text, by=member, filename=f"leave-{number}.md")
@@ -58,8 +63,11 @@ def test_a_model_that_obeys_a_document_reaches_nothing(member, people, settings,
         answers = [Answer(text="", tool_calls=calls), Answer(text=f"{said} [1]", piece=7)]
         with fake_server("openai", *answers) as server:
             settings.OPENAI_BASE_URL = server.url
-            fields = {"model_name": "gpt-4.1", "tools": ["search_knowledge"]}
-            reply = answer(ask(member, f"How many days of leave {number}?", **fields))
+            with acting_for(member.organization_id):
+                conversation = start_conversation(agent=agent, project=project, by=member)
+                question = f"How many days of leave {number}?"
+                reply = post_message(conversation=conversation, content=question, by=member)
+            reply = answer(reply)
             bodies = [received.body for received in server.received]
         assert reply.status == "completed"
         assert LITERAL.search(reply.content) is None

@@ -1,0 +1,70 @@
+"""Which earlier turns a model is told: whole ones, the newest first, as far as there is room."""
+
+import pytest
+
+from agents.baker_recipes import conversation_recipe, message_recipe
+from agents.providers.protocol import AssistantMessage, ToolCall, ToolResult, UserMessage
+from agents.runtime.history import PastTurn, fitting, turns_before
+from agents.runtime.tokens import tokens_of, tokens_of_messages
+from agents.testing import make_project
+from agents.tools.asker import Reader
+from tenants.context import acting_for
+
+
+def turn(number, size=100):
+    call = ToolCall(f"past-{number}", "search_knowledge", {"query": "x"})
+    return PastTurn(
+        UserMessage(f"Question {number}?"),
+        [AssistantMessage("", [call]), ToolResult(call, "word " * size)],
+        AssistantMessage(f"Answer {number}."),
+    )
+
+
+@pytest.mark.parametrize("tokens", range(0, 1_200, 25))
+def test_no_tool_exchange_is_cut_in_half(tokens):
+    kept = fitting([turn(1), turn(2), turn(3)], tokens, with_exchanges=True)
+    assert tokens_of_messages(kept) <= tokens
+    calls = [m.tool_calls[0] for m in kept if isinstance(m, AssistantMessage) and m.tool_calls]
+    assert calls == [m.call for m in kept if isinstance(m, ToolResult)]
+    asked = [m.text for m in kept if isinstance(m, UserMessage)]
+    assert asked == [f"Question {n}?" for n in (1, 2, 3)][3 - len(asked) :]
+    assert all(isinstance(kept[0], UserMessage) for _ in kept[:1])
+
+
+def test_a_turn_that_is_too_long_is_told_in_short():
+    kept = fitting([turn(1, size=2_000)], 100, with_exchanges=True)
+    assert [type(m) for m in kept] == [UserMessage, AssistantMessage]
+    assert fitting([turn(1)], 1_000, with_exchanges=False) == turn(1).in_short()
+
+
+def test_tokens_are_estimated_high():
+    assert tokens_of("Everybody has thirty days of leave a year.") == 14  # other counters say 9
+    assert tokens_of("日本語") == 5
+    assert tokens_of("12.50 | 13.75") >= 6
+
+
+@pytest.mark.django_db
+def test_what_was_said_on_another_branch_is_not_told(people):
+    member = people["acme-member"]
+
+    with acting_for(member.organization_id):
+        project = make_project(member)
+        conversation = conversation_recipe.make(user=member, project=project)
+
+        def exchange(content, after=None):
+            asked = message_recipe.make(conversation=conversation, content=content, reply_to=after)
+            return message_recipe.make(
+                conversation=conversation,
+                role="assistant",
+                content=f"On {content}",
+                reply_to=asked,
+            )
+
+        first = exchange("one")
+        exchange("two", after=first)
+        again = exchange("two again", after=first)
+        exchange("never answered", after=again)
+        question = message_recipe.make(conversation=conversation, content="?", reply_to=again)
+        turns = turns_before(question, Reader(member, project))
+    assert [t.question.text for t in turns] == ["one", "two again"]
+    assert [t.answer.text for t in turns] == ["On one", "On two again"]
