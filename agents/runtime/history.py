@@ -27,6 +27,7 @@ from agents.tools.asker import Reader
 
 MOST_TURNS = 50
 _MARK = re.compile(r"[ \t]?\[\d{1,3}(?:\s?,\s?\d{1,3})*\]")
+_NUMBER = re.compile(r'(?<=<passage) number="\d+"')
 WITHHELD = "The user may not read this any more."
 
 
@@ -164,4 +165,6 @@ def _messages(rounds: Iterable[_Round], turn: int) -> Iterable[ChatMessage]:
         yield AssistantMessage("", list(calls.values()))
         for name, call in calls.items():
             result = this.results[name]
-            yield ToolResult(call, result["content"], is_error=result["is_error"])
+            # Its numbers were those of that turn.
+            content = _NUMBER.sub("", result["content"])
+            yield ToolResult(call, content, is_error=result["is_error"])

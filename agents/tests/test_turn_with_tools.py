@@ -332,6 +332,7 @@ def test_earlier_turns_come_along_with_their_tools(member, serve, settings):
     assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
     assert bodies[0][1]["content"] == QUESTION
     assert "thirty days of leave" in bodies[0][3]["content"]
+    assert "<passage document=" in bodies[0][3]["content"]  # without the number of that turn
     assert bodies[0][4]["content"] == "Thirty days."
     # What may not be read any more is not told again, not even from an earlier turn.
     assert "thirty days of leave" not in json.dumps(bodies[1])

@@ -64,6 +64,20 @@ def test_several_tools_are_called_at_once(impatient, protocol):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_model_that_may_call_no_more_is_told_so(impatient, protocol):
+    with fake_server(protocol) as server:
+        assert ask(protocol, server.url, tools=[SEARCH], may_call=False).reason == "stop"
+        told = json.dumps(server.received[0].body)
+    assert '"search_knowledge"' in told
+    choices = {
+        "openai": '"tool_choice": "none"',
+        "anthropic": '"tool_choice": {"type": "none"}',
+        "gemini": '"functionCallingConfig": {"mode": "NONE"}',
+    }
+    assert choices[protocol] in told
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_results_go_back_with_their_calls(impatient, protocol):
     first = ToolCall("call-a", "search_knowledge", {"query": "leave"}, opaque="c2lnbmVk")
     second = ToolCall("call-b", "search_knowledge", Malformed('{"qu'), opaque="not base64!")
