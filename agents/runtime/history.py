@@ -5,7 +5,7 @@ from these. A result from a document that the asker may not read any more is not
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -85,31 +85,16 @@ def _pairs_before(question: Any) -> list[tuple[Any, Any]]:
         .order_by("-pk")[: MOST_TURNS * 4]
     )
     by_id: dict[UUID | None, Any] = {row.pk: row for row in rows}
-    replies = [row for row in rows if row.role == Message.Role.ASSISTANT]
     pairs: list[tuple[Any, Any]] = []
-    above = by_id.get(question.reply_to_id) or _followed(question, replies, by_id)
+    above = by_id.get(question.reply_to_id)
     while above is not None and len(pairs) < MOST_TURNS:
         asked = by_id.get(above.reply_to_id)
         if asked is None:
             break
         if above.content:
             pairs.append((asked, above))
-        above = by_id.get(asked.reply_to_id) or _followed(asked, replies, by_id)
+        above = by_id.get(asked.reply_to_id)
     return pairs[::-1]
-
-
-def _followed(
-    question: Any, replies: Sequence[Any], by_id: Mapping[UUID | None, Any]
-) -> Any | None:
-    """The reply that a question without a parent follows: the newest before it, in a conversation
-    whose questions name none."""
-    if question.reply_to_id or any(_is_in_tree(row) for row in by_id.values()):
-        return None
-    return next((reply for reply in replies if reply.pk < question.pk), None)
-
-
-def _is_in_tree(row: Any) -> bool:
-    return row.role == Message.Role.USER and row.reply_to_id is not None
 
 
 @dataclass
