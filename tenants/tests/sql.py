@@ -7,11 +7,13 @@ import psycopg
 from django.db import connections
 from psycopg import sql
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from common.logins import OWNER, PLATFORM
 
 # Privilege or policy, a value that is no uuid, COPY FROM under row security: PostgreSQL said no.
 REFUSALS = {"42501", "22P02", "0A000"}
+_JSONB = psycopg.adapters.types["jsonb"].oid
 
 
 def connect(login: str) -> psycopg.Connection:
@@ -46,7 +48,12 @@ def full_row(table: str, organization_id: Any) -> dict[str, Any]:
             [organization_id],
         )
         found = cursor.fetchone()
-    return {name: _parameter(value) for name, value in found.items() if name not in generated}
+        documents = {column.name for column in cursor.description if column.type_code == _JSONB}
+    return {
+        name: Jsonb(value) if name in documents and value is not None else value
+        for name, value in found.items()
+        if name not in generated
+    }
 
 
 _GENERATED = """
@@ -72,12 +79,6 @@ def checksum(table: str) -> str:
     """A digest of all rows of a table, as the owner sees them."""
     rows = sql.SQL("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t")
     return run(rows.format(sql.Identifier(table)))[0][0]
-
-
-def _parameter(value: Any) -> Any:
-    is_array = isinstance(value, list) and value and all(isinstance(x, int) for x in value)
-    is_json = isinstance(value, dict | list) and not is_array
-    return psycopg.types.json.Jsonb(value) if is_json else value
 
 
 def organization_column(table: str) -> str:

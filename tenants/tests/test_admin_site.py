@@ -26,6 +26,7 @@ def test_platform_staff_are_offered_the_control_plane_and_no_content(acme):
         "People",
         "Projects",
         "Agents",
+        "Usage",
         "Jobs",
         "Audit",
     ]
@@ -37,6 +38,7 @@ def test_an_owner_is_offered_all_that_is_the_organizations(acme):
         "People",
         "Projects",
         "Agents",
+        "Usage",
         "Knowledge",
         "Conversations",
         "Audit",

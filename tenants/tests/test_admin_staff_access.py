@@ -206,6 +206,7 @@ def test_the_menu_is_the_organizations(acme, staff):
         "People",
         "Projects",
         "Agents",
+        "Usage",
         "Knowledge",
         "Conversations",
     ]

@@ -1,6 +1,7 @@
 """Every statement that the ORM sends names the organization, beside the policy that holds it."""
 
 from copy import copy
+from datetime import date
 
 import pytest
 from django.db import models, transaction
@@ -15,6 +16,7 @@ from tenants.tests.statements import every_statement_names, unnamed_tables
 
 MODELS = {model._meta.label: model for model in tenant_models()}
 NOT_WRITABLE = {
+    "agents.UsageRecord",
     "tenants.AuditEntry",
     "tenants.AuditSeal",
     "tenants.Organization",
@@ -28,6 +30,8 @@ GRANTS = [label for label, model in MODELS.items() if issubclass(model, Grant)]
 LINKS = ["tenants.ProjectMember", "tenants.UserRole", "tenants.RolePermission", *GRANTS]
 ANOTHER = {
     "agents.AgentVersion": {"number": 2},
+    "agents.Budget": {"period": "month"},
+    "agents.BudgetPeriod": {"starts_on": date(2026, 2, 1)},
     "knowledge.DocumentChunk": {"position": 2},
 }
 
@@ -166,6 +170,8 @@ def test_making_rows(acme, rows, tried, label):
         if label == "agents.Message":
             model._base_manager.update(status="completed")
         given = ANOTHER.get(label, {})
+        if label == "agents.MessageFeedback":
+            given = {"user": make_row(MODELS["tenants.User"], rows, "another")}
         tried(lambda: make_row(model, rows, "again", **given))
 
 

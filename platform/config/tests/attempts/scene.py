@@ -11,7 +11,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from agents.baker_recipes import conversation_recipe, message_recipe
-from agents.models import AgentConfig
+from agents.models import AgentConfig, Budget
 from agents.testing import make_agent
 from common.models import Entity
 from config.tests.attempts.facts import Ledger
@@ -43,6 +43,11 @@ OWN_ROLES = {
 # Who may come into the admin by the flag, so that it is their rights that are tried.
 LET_IN = ("viewer", "member", "manager", "people", "roles", "deactivated")
 ACMES = ("owner", *LET_IN, "boss")  # the boss is an owner whom nobody let into the admin
+OF_A_BUDGET = {
+    "project": "tenants.Project",
+    "agent": "agents.AgentConfig",
+    "user": "tenants.User",
+}
 SHARED = (Project, AgentConfig, Document)  # what can be granted
 BACKEND = "tenants.backends.LoginBackend"
 
@@ -188,6 +193,8 @@ def _people(scene: Scene) -> None:
 
 
 def _content(scene: Scene) -> None:
+    of = {name: scene.rows[label]["own"] for name, label in OF_A_BUDGET.items()}
+    Budget.objects.filter(pk=scene.rows["agents.Budget"]["own"].pk).update(**of)
     owner = User.objects.get(username="acme-owner")
     projects = scene.rows["tenants.Project"]
     projects["joined"] = create_project(organization_id=scene.acme.pk, name="Joined")

@@ -10,7 +10,7 @@ from config.tests.attempts.api import Way, fields_of, ways
 from config.tests.attempts.asking import Asker
 from config.tests.attempts.extras import extras
 from config.tests.attempts.facts import difference
-from config.tests.attempts.samples import TARGETS, sent_changes
+from config.tests.attempts.samples import TARGETS, ids_of, sent_changes
 from config.tests.attempts.scene import Scene
 from config.tests.escalation.judging import Achieved
 from config.tests.escalation.telling import all_of, is_of_globex, told, what_fields_do
@@ -53,6 +53,8 @@ def _tried(scene: Scene, way: Way, actor: str, target: str) -> Iterator[str]:
     if len(way.parameters()) > 1:
         names |= {next(iter(way.parameters())): TARGETS.get(way.name, "own")}
     ask, encoding = Asker(scene, way, actor, **names), way.encodings[0]
+    # Who has no conversation of their own tries the owner's.
+    ask.ids = ask.ids or ids_of(way, scene, "owner", **names) or {}
     fields = fields_of(way.serializer)
     along = {
         name: value
