@@ -9,6 +9,7 @@ from agents.accounting.budgets import NOTHING, hold_records, recorded
 from agents.accounting.periods import start_of
 from agents.accounting.records import worst_of
 from agents.models import BudgetPeriod, OpenCall
+from tenants.context import acting_for
 
 
 class Drift(NamedTuple):
@@ -26,20 +27,29 @@ class Drift(NamedTuple):
         )
 
 
-def drifts(organization_id: UUID) -> Iterator[Drift]:
-    """The wrong rows of an organization, which the caller acts for. Nothing is recorded until the
-    transaction ends; who reserves waits for no more than the rows in question."""
+def drifts(organization_id: UUID, *, mend: bool = False) -> Iterator[Drift]:
+    """The wrong rows of an organization, set right with `mend`. Each is looked at in a transaction
+    of its own, during which the organization's calls wait to be recorded."""
+    with acting_for(organization_id, read_only=True):
+        keys = list(BudgetPeriod.objects.order_by("budget_id", "starts_on").values_list("pk"))
+    for (key,) in keys:
+        with acting_for(organization_id):
+            drift = _drift(organization_id, key)
+            if drift and mend:
+                row = BudgetPeriod.objects.filter(pk=key)
+                row.update(used=drift.used, reserved=drift.reserved)
+        if drift:
+            yield drift
+
+
+def _drift(organization_id: UUID, key: Any) -> Drift | None:
     hold_records(organization_id)
-    rows = BudgetPeriod.objects.select_related("budget").order_by("budget_id", "starts_on")
-    for row in rows.select_for_update(of=("self",), no_key=True):
-        used = recorded(row.budget, row.starts_on)
-        reserved = _reserved(row)
-        if (row.used, row.reserved) != (used, reserved):
-            yield Drift(row, used, reserved)
-
-
-def repair(drift: Drift) -> None:
-    BudgetPeriod.objects.filter(pk=drift.period.pk).update(used=drift.used, reserved=drift.reserved)
+    rows = BudgetPeriod.objects.select_related("budget").filter(pk=key)
+    row: Any = rows.select_for_update(of=("self",), no_key=True).first()
+    if row is None:
+        return None
+    used, reserved = recorded(row.budget, row.starts_on), _reserved(row)
+    return None if (row.used, row.reserved) == (used, reserved) else Drift(row, used, reserved)
 
 
 def _reserved(row: Any) -> Decimal:

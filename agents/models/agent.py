@@ -114,8 +114,10 @@ class AgentConfigQuerySet(GrantableQuerySet):
         return runs | granted(self.model, user, CHANGE) if action == VIEW else runs
 
     def usable_by(self, user):
-        """The active, published agents with which a user may converse."""
-        return self.allowed_to(user, USE).filter(self._runs(is_active=True))
+        """The active, published agents with which a user may converse; none of a project that is
+        switched off."""
+        is_open = Q(project=None) | Q(project__is_active=True)
+        return self.allowed_to(user, USE).filter(is_open, self._runs(is_active=True))
 
     @staticmethod
     def _runs(**conditions):

@@ -21,8 +21,8 @@ def _price():
 class Call(models.Model):
     """Whose call of which model it is, and at which prices of a million tokens.
 
-    What it names may go: the ids stay. A call by way of the stateless API has no project and no
-    reply, that of a draft no version, one by a session no token.
+    What it names may go: the ids stay. A call by way of the stateless API has no reply, and a
+    project where its agent has one; that of a draft has no version, one by a session no token.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

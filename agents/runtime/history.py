@@ -62,6 +62,11 @@ def fitting(turns: Sequence[PastTurn], tokens: int, *, with_exchanges: bool) -> 
     return [message for messages in reversed(kept) for message in messages]
 
 
+def without_marks(text: str) -> str:
+    """An earlier answer without the numbers of its citations: those of now are others."""
+    return _MARK.sub("", text)
+
+
 def turns_before(question: Any, reader: Reader) -> list[PastTurn]:
     """The answered turns that lead to a question, oldest first."""
     pairs = _pairs_before(question)
@@ -70,7 +75,7 @@ def turns_before(question: Any, reader: Reader) -> list[PastTurn]:
         PastTurn(
             UserMessage(asked.content),
             exchanges.get(reply.pk, []),
-            AssistantMessage(_MARK.sub("", reply.content)),
+            AssistantMessage(without_marks(reply.content)),
         )
         for asked, reply in pairs
     ]

@@ -16,11 +16,10 @@ from agents.models import AgentConfig, AgentVersion
 from agents.providers import candidates_for, window_of
 from agents.providers.protocol import AssistantMessage, ChatMessage, Request, UserMessage
 from agents.runtime.blocks import in_block
-from agents.runtime.history import PastTurn
+from agents.runtime.history import PastTurn, without_marks
 from agents.runtime.loop import Answering, Asking, LoopEvent
 from agents.tools import named
-from agents.tools.asker import Asker, NotPermitted, Reader
-from tenants.models import User
+from agents.tools.asker import Asker, NotPermitted, Reader, asking_user
 
 WISHES = "The program that asks adds, as far as it agrees with all else that you are told:"
 
@@ -55,9 +54,7 @@ async def answer(question: Question) -> AsyncGenerator[LoopEvent, None]:
 
 
 def _asking(question: Question) -> Asking:
-    user = User.objects.filter(pk=question.user_id, is_active=True).first()
-    if user is None:
-        raise NotPermitted
+    user = asking_user(question.user_id, question.token_id)
     agents = AgentConfig.objects.usable_by(user).select_related("project", "organization")
     agent = agents.filter(pk=question.agent_id).first()
     version = AgentVersion.objects.filter(pk=question.version_id).first()
@@ -66,13 +63,14 @@ def _asking(question: Question) -> Asking:
     caller = Caller(
         organization_id=question.organization_id,
         user_id=user.pk,
+        project_id=agent.project_id,
         agent_id=agent.pk,
         agent_version_id=version.pk,
         token_id=question.token_id,
     )
     reader = Reader(user, agent.project)
     return Asking(
-        asker=Asker(question.organization_id, user.pk, agent.project_id),
+        asker=Asker(question.organization_id, user.pk, agent.project_id, question.token_id),
         request=Request(
             question=question.text,
             passages=[],
@@ -93,7 +91,7 @@ def _turns(history: Sequence[ChatMessage]) -> Iterator[PastTurn]:
     """Questions and answers, which take turns."""
     for asked, answered in zip(history[::2], history[1::2], strict=True):
         if isinstance(asked, UserMessage) and isinstance(answered, AssistantMessage):
-            yield PastTurn(asked, [], answered)
+            yield PastTurn(asked, [], AssistantMessage(without_marks(answered.text)))
 
 
 def _prompt(own: str, wishes: str) -> str:

@@ -37,8 +37,7 @@ from agents.runtime.loop import Answered, Answering, Asking, Called, LoopEvent
 from agents.runtime.recovery import LOST_CONNECTION, again_when_lost
 from agents.runtime.stopping import until_ended
 from agents.tools import TOOLS, named
-from agents.tools.asker import Asker, NotPermitted, Reader
-from tenants.models import User
+from agents.tools.asker import Asker, NotPermitted, Reader, asking_user
 
 # Text becomes durable, and is announced, at most this often: 200 turns at once make 800 commits a
 # second at the worst.
@@ -133,14 +132,14 @@ def _load(reply_id: UUID) -> Turn:
     )
     reply: Any = replies.get(pk=reply_id)
     conversation, version = reply.conversation, reply.agent_version
-    user = User.objects.filter(pk=conversation.user_id, is_active=True).first()
-    if user is None or not conversation.may_be_continued_by(user):
+    user = asking_user(conversation.user_id, reply.asked_with)
+    if not conversation.may_be_continued_by(user):
         raise NotPermitted
     reader = Reader(user, conversation.project)
     if unknown := {str(name) for name in version.tools} - TOOLS.keys():
         logger.warning("%s names tools that there are not: %s.", version.pk, sorted(unknown))
     asking = Asking(
-        asker=Asker(reply.organization_id, user.pk, conversation.project_id),
+        asker=Asker(reply.organization_id, user.pk, conversation.project_id, reply.asked_with),
         request=Request(
             question=reply.reply_to.content,
             passages=[],

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from agents.runtime.blocks import in_block
 from agents.runtime.passages import Passages
 from knowledge.models import Document, DocumentQuerySet
 from tenants.grants import is_granted_somewhere
-from tenants.models import Project, User
+from tenants.models import AccessToken, Project, User
 from tenants.permissions import Permissions
 
 STATEMENT_SECONDS = 15
@@ -19,6 +20,23 @@ STATEMENT_SECONDS = 15
 
 class NotPermitted(Exception):
     """The asking user has lost the right, the project or the account since they asked."""
+
+
+def asking_user(user_id: UUID, token_id: UUID | None) -> User:
+    """Who asks, with no more rights than the token that they came by, if it was one.
+
+    Raises NotPermitted when either is gone.
+    """
+    user: Any = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise NotPermitted
+    if token_id:
+        tokens = AccessToken.objects.filter(user_id=user_id, expires_at__gt=timezone.now())
+        token = tokens.filter(pk=token_id).first()
+        if token is None:
+            raise NotPermitted
+        user.token_scopes = token.scopes
+    return cast(User, user)
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,7 @@ class Asker:
     organization_id: UUID
     user_id: UUID
     project_id: UUID | None
+    token_id: UUID | None = None
     passages: Passages = field(default_factory=Passages)
 
     async def read(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -69,10 +88,10 @@ class Asker:
         return function(self._reader(), *args)
 
     def _reader(self) -> Reader:
-        user = User.objects.filter(pk=self.user_id, is_active=True).first()
+        user = asking_user(self.user_id, self.token_id)
         project = None
         if self.project_id:
             project = Project.objects.filter(pk=self.project_id).first()
-        if user is None or (self.project_id and project is None):
+        if self.project_id and project is None:
             raise NotPermitted
         return Reader(user, project)

@@ -57,6 +57,10 @@ def streamed(client, **options):
         return list(chunks)
 
 
+def cited(completion):
+    return completion.choices[0].message.citations
+
+
 def text_of(chunks):
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
@@ -193,7 +197,7 @@ def test_several_at_once_by_the_asynchronous_client(member, client_of, agent, le
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "platform"])
-def test_who_may_not_ask_is_told_by_the_exception_for_it(acme, people, client_of, agent):
+def test_who_may_not_ask_is_told_by_the_exception_for_it(acme, people, client_of, agent, leave):
     with pytest.raises(openai.AuthenticationError) as refusal:
         client_of("no-token").models.list()
     assert refusal.value.code == "invalid_api_key"
@@ -209,9 +213,10 @@ def test_who_may_not_ask_is_told_by_the_exception_for_it(acme, people, client_of
     narrow = client_of(
         people["acme-member"], scopes=["agents.use_agentconfig", "agents.view_agentconfig"]
     )
-    assert narrow.chat.completions.create(model=str(agent.pk), messages=QUESTION).choices
+    said = narrow.chat.completions.create(model=str(agent.pk), messages=QUESTION)
+    assert cited(said) == []
     client = client_of(people["acme-member"])
-    assert client.models.list().data
+    assert cited(client.chat.completions.create(model=str(agent.pk), messages=QUESTION))
     with acting_for(acme):
         User.objects.filter(username="acme-member").update(is_active=False)
     with pytest.raises(openai.AuthenticationError):
