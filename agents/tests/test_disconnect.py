@@ -108,12 +108,14 @@ def test_a_client_that_goes_away_changes_no_answer(
 ):
     member, (accept, leaves) = people["acme-member"], POINTS[point]
     token = token_of(member)
-    made = conversations(count)
 
     async def speaks(request):
         for word in TEXT:
             yield TextDelta(word)
             await asyncio.sleep(0)
+
+    monkeypatch.setitem(FAMILIES, "scripted", Family(("scripted",), provider=speaks))
+    made = conversations(count)
 
     async def ask_and_run():
         application = get_asgi_application()
@@ -138,7 +140,6 @@ def test_a_client_that_goes_away_changes_no_answer(
         left = [waiter for one in notifications._listeners.values() for waiter in one.waiters]
         return clients, left
 
-    monkeypatch.setitem(FAMILIES, "scripted", Family(("scripted",), provider=speaks))
     clients, left = asyncio.run(ask_and_run())
     assert left == []
     replies = [reread(reply) for reply in replies_in(member.organization_id)]

@@ -63,6 +63,7 @@ def test_all_goes_back_to_nothing_and_forward_again(acme, globex):
         assert built_in_rights() == declared_rights()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("label", ["knowledge", "agents"])
 def test_an_application_goes_back_and_forward_alone(acme, label):
     make_one_of_each(acme)

@@ -100,16 +100,20 @@ async def serving(
         assert task
         handlers.add(task)
         leaving = asyncio.create_task(_left(reader, left))
+        has_left = False
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await _converse(
-                    reader, Connection(writer, PROTOCOLS[name], tell), name, script, log, key
-                )
+            connection = Connection(writer, PROTOCOLS[name], tell)
+            await _converse(reader, connection, name, script, log, key)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            has_left = True
         except asyncio.CancelledError:
             pass  # asyncio would log it
         finally:
             handlers.discard(task)
-            leaving.cancel()
+            if not leaving.done():  # which would have told
+                leaving.cancel()
+                if has_left or reader.at_eof():
+                    left()
             writer.close()
 
     server = await asyncio.start_server(handle, host, port, limit=2**20, family=socket.AF_INET)

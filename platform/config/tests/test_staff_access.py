@@ -143,6 +143,11 @@ def test_content_is_seen_while_acting_and_not_before_or_after(acme, globex, plan
     staff.post(reverse("admin:tenants_staffaccess_stop"))
     shows_no_content(look_at_everything(staff, planted), acme, globex)
 
+
+@pytest.mark.long
+def test_content_is_seen_of_another_organization_and_no_longer_than_acting_lasts(
+    acme, globex, planted, staff, act
+):
     act(globex)
     shows_one_organization(look_at_everything(staff, planted), planted, globex, acme)
     let_time_pass(hours=1)
