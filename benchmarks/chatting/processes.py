@@ -113,8 +113,8 @@ def database_connections(home: Path) -> int:
     """How many clients PostgreSQL has, but for who asks."""
     from common.embedded.place import socket_directory
 
-    place = {"host": str(socket_directory(home.resolve())), "dbname": "chancery"}
-    with psycopg.connect(**place, user="chancery_owner") as connection:
+    host = str(socket_directory(home.resolve()))
+    with psycopg.connect(host=host, dbname="chancery", user="chancery_owner") as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
