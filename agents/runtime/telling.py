@@ -28,7 +28,7 @@ _tellers: dict[asyncio.AbstractEventLoop, "_Teller"] = {}
 
 
 class Telling:
-    """What the model of one turn has said since the last batch was taken."""
+    """What the model of one turn has said since the last batch, which takes it from `said`."""
 
     def __init__(self, reply_id: UUID) -> None:
         self.said: list[LoopEvent] = []
@@ -47,10 +47,9 @@ class Telling:
                     self._tell(said)
                 yield said
 
-    def batch_taken(self, last: int) -> None:
-        """Begin anew: what was said until now is kept by events up to that sequence."""
-        self.said.clear()
-        self._after, self._text = last, ""
+    def begin(self, *, after: int) -> None:
+        """Begin anew: what was said until now will be events up to that sequence."""
+        self._after, self._text = after, ""
 
     def _tell(self, said: LoopEvent) -> None:
         if not isinstance(said, TextDelta):

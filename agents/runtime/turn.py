@@ -123,7 +123,11 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
 
 def _rest_of(answering: Answering | None, telling: Telling) -> list[Event]:
     """What was said and is in no batch, and what was held back."""
-    return _as_events([*telling.said, *answering.rest()]) if answering else []
+    rest = list(answering.rest()) if answering else []
+    try:
+        return _as_events([*telling.said, *rest])
+    except ValueError:  # a quote that is none, which no batch has come to
+        return _as_events(rest)
 
 
 async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
@@ -168,8 +172,9 @@ async def _answer(turn: Turn, answering: Answering, telling: Telling) -> tuple[s
     async with aclosing(in_batches(answer, every=WRITE_EVERY_SECONDS)) as batches:
         async for answers, is_last in batches:
             reason = next((a.reason for a in answers if isinstance(a, Finished)), reason)
+            telling.said.clear()
             found = _as_events(answers)
-            telling.batch_taken(last + len(found))
+            telling.begin(after=last + len(found))
             if is_last:
                 return reason, found
             if found:
