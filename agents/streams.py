@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 from agents.messages import reply_data
 from agents.models import Message, TurnEvent
 from agents.runtime.blocks import in_block
-from agents.runtime.events import FINAL_KINDS
-from agents.runtime.notifications import Waiter, waiting_for
+from agents.runtime.events import FINAL_KINDS, Kind
+from agents.runtime.notifications import waiting_for
 from tenants.sign_in import SignIn
 
 COMMENT_EVERY_SECONDS = 15.0  # proxies close what is silent
@@ -28,9 +28,17 @@ Row = tuple[int, str, dict[str, Any]]  # sequence, kind, data
 
 
 async def reply_events(
-    organization_id: UUID, reply_id: UUID, after: int = 0, sign_in: SignIn | None = None
+    organization_id: UUID,
+    reply_id: UUID,
+    after: int = 0,
+    sign_in: SignIn | None = None,
+    told: int = 0,
 ) -> AsyncGenerator[bytes, None]:
     """Yield the events of a reply from the one after `after` on, until its final one.
+
+    What the model has said since the last event is told before it is kept: a piece of text with
+    the id `after.told`, told being the characters so far of what will be the next event, whose
+    own frame has the rest. Who resumes there gives both.
 
     Each is a frame of `id`, `event` and `data`; a comment line goes out when all is quiet. A reply
     that is not there (another organization's, deleted) yields nothing, nor does one any more when
@@ -46,11 +54,21 @@ async def reply_events(
                 yield _OPENING
                 is_open = True
             for sequence, kind, data in rows:
-                yield _frame(sequence, kind, data)
-                after, last_sent = sequence, _now()
+                if told and kind == Kind.TEXT:
+                    data = {"text": data["text"][told:]}
+                if kind != Kind.TEXT or data["text"]:
+                    yield _frame(str(sequence), kind, data)
+                after, told, last_sent = sequence, 0, _now()
             if is_final:
                 return
-            await _wait(waiter, after, until=last_sent + COMMENT_EVERY_SECONDS)
+            waiter.seen = after
+            look_at = min(_now() + LOOK_EVERY_SECONDS, last_sent + COMMENT_EVERY_SECONDS)
+            is_quiet = True
+            while is_quiet:
+                if text := waiter.heard()[told:]:
+                    told, last_sent = told + len(text), _now()
+                    yield _frame(f"{after}.{told}", Kind.TEXT, {"text": text})
+                is_quiet = not await waiter.wait(max(0.0, look_at - _now()))
             if _now() >= last_sent + COMMENT_EVERY_SECONDS:
                 yield _COMMENT
                 last_sent = _now()
@@ -84,11 +102,6 @@ def has_told_all(reply: Message, after: int) -> bool:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _wait(waiter: Waiter, after: int, *, until: float) -> None:
-    waiter.seen = after
-    await waiter.wait(min(LOOK_EVERY_SECONDS, max(0.0, until - _now())))
 
 
 def _read(reply_id: UUID, after: int, sign_in: SignIn | None) -> tuple[list[Row], bool]:
@@ -125,8 +138,8 @@ def _replies(reply_id: UUID) -> QuerySet[Message]:
     return Message.objects.filter(role=Message.Role.ASSISTANT, pk=reply_id)
 
 
-def _frame(sequence: int, kind: str, data: dict[str, Any]) -> bytes:
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (sequence, kind.encode(), _json(data))
+def _frame(name: str, kind: str, data: dict[str, Any]) -> bytes:
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (name.encode(), kind.encode(), _json(data))
 
 
 def _json(data: dict[str, Any]) -> bytes:

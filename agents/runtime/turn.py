@@ -36,11 +36,12 @@ from agents.runtime.history import turns_before
 from agents.runtime.loop import Answered, Answering, Asking, Called, LoopEvent
 from agents.runtime.recovery import LOST_CONNECTION, again_when_lost
 from agents.runtime.stopping import until_ended
+from agents.runtime.telling import Telling
 from agents.tools import TOOLS, named
 from agents.tools.asker import Asker, NotPermitted, Reader, asking_user
 
-# Text becomes durable, and is announced, at most this often: 200 turns at once make 800 commits a
-# second at the worst.
+# Text becomes durable at most this often: 200 turns at once make 800 commits a second at the worst.
+# Who watches is told sooner (agents.runtime.telling).
 WRITE_EVERY_SECONDS = 0.25
 LONGEST_TURN_SECONDS = 600.0
 SHOWN_RESULT = 2_000  # characters of a tool's result that are kept, and shown to later turns
@@ -77,6 +78,7 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
     last: list[Event] = []
     problem = None
     answering: Answering | None = None
+    telling = Telling(reply_id)
     try:
         async with (
             until_ended(organization_id, reply_id),
@@ -84,7 +86,7 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
         ):
             turn = await in_block(organization_id, _load, reply_id, read_only=True)
             answering = Answering(turn.asking)
-            reason, last = await _answer(turn, answering)
+            reason, last = await _answer(turn, answering, telling)
             # Nothing but calls of tools, which ended, is no answer.
             if reason != FinishReason.TOOL_CALLS or answering.has_text:
                 status = Message.Status.COMPLETED
@@ -108,18 +110,23 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
         logger.warning("The turn of the reply %s lost the database: %s", reply_id, error)
     except asyncio.CancelledError:  # the worker is told to stop
         with suppress(TurnEnded):
-            rest = _rest_of(answering)
+            rest = _rest_of(answering, telling)
             await _end(organization_id, reply_id, Message.Status.INTERRUPTED, "interrupted", rest)
         raise
     except Exception:
         # The client is told that it failed, the log why.
         logger.exception("The turn of the reply %s failed.", reply_id)
-    last = last or _rest_of(answering)
+    last = last or _rest_of(answering, telling)
     await _end(organization_id, reply_id, status, reason, last, problem)
 
 
-def _rest_of(answering: Answering | None) -> list[Event]:
-    return _as_events(answering.rest()) if answering else []
+def _rest_of(answering: Answering | None, telling: Telling) -> list[Event]:
+    """What was said and is in no batch, and what was held back."""
+    rest = list(answering.rest()) if answering else []
+    try:
+        return _as_events([*telling.said, *rest])
+    except ValueError:  # a quote that is none, which no batch has come to
+        return _as_events(rest)
 
 
 async def _end(organization_id: UUID, reply_id: UUID, *how: object) -> None:
@@ -157,14 +164,16 @@ def _load(reply_id: UUID) -> Turn:
     return Turn(reply.organization_id, reply.pk, asking)
 
 
-async def _answer(turn: Turn, answering: Answering) -> tuple[str, list[Event]]:
+async def _answer(turn: Turn, answering: Answering, telling: Telling) -> tuple[str, list[Event]]:
     """Let the agent answer; return why it finished, and the events that are not kept yet."""
     reason, last = "stop", 1  # the sequence of the event that claimed the reply
-    answer = answering.events()
+    answer = telling.all_of(answering.events())
     async with aclosing(in_batches(answer, every=WRITE_EVERY_SECONDS)) as batches:
         async for answers, is_last in batches:
             reason = next((a.reason for a in answers if isinstance(a, Finished)), reason)
+            telling.said.clear()
             found = _as_events(answers)
+            telling.begin(after=last + len(found))
             if is_last:
                 return reason, found
             if found:

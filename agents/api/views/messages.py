@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 from django.db.models import Prefetch
@@ -26,6 +27,7 @@ from tenants.permissions import Permissions
 
 _KEY, _LAST_EVENT = "Idempotency-Key", "Last-Event-ID"
 _STREAM = EventStreamRenderer.media_type
+_EVENT_ID = re.compile(r"(?P<after>[0-9]{1,9})(\.(?P<told>[0-9]{1,9}))?")
 _ASKING = ("create", "regenerate")
 
 asks = extend_schema(
@@ -121,7 +123,7 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
         )
 
     @extend_schema(
-        parameters=[OpenApiParameter(_LAST_EVENT, int, OpenApiParameter.HEADER)],
+        parameters=[OpenApiParameter(_LAST_EVENT, str, OpenApiParameter.HEADER)],
         responses={(200, _STREAM): OpenApiTypes.STR, 204: None},
     )
     @action(detail=True)
@@ -130,11 +132,11 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
 
         204 when there are none to come, which tells a browser's EventSource to stay away.
         """
-        reply, after = self.get_reply(), _last_event(request)
+        reply, (after, told) = self.get_reply(), _last_event(request)
         if has_told_all(reply, after):
             return HttpResponse(status=status.HTTP_204_NO_CONTENT)
         viewer = Viewer(request, reply.conversation_id)
-        events = reply_events(self.organization_id, reply.pk, after, viewer)
+        events = reply_events(self.organization_id, reply.pk, after, viewer, told)
         return streamed(request, events, content_type=_STREAM)
 
     @extend_schema(request=None, responses=MessageSerializer)
@@ -178,8 +180,9 @@ def _idempotency_key(request: Any) -> str:
     return key
 
 
-def _last_event(request: Any) -> int:
-    text = request.headers.get(_LAST_EVENT, "") or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+def _last_event(request: Any) -> tuple[int, int]:
+    """The sequence of an event, and how many characters of the next one were told."""
+    found = _EVENT_ID.fullmatch(request.headers.get(_LAST_EVENT, "") or "0")
+    if not found:
         raise field_problem(_LAST_EVENT, "This must be the id of an event.")
-    return int(text)
+    return int(found["after"]), int(found["told"] or 0)

@@ -16,7 +16,10 @@ WORKER = (
     "procrastinate --skip-checks worker --queues {queues} --name {name} "
     "--concurrency {concurrency} --shutdown-graceful-timeout 6"
 )
-TURNS_AT_ONCE = 20  # a turn waits for its model most of the time
+TURNS_AT_ONCE = 250  # a turn waits for its model most of the time
+# The threads of its short blocks, and those of tasks that are not asynchronous. To connect anew for
+# each block of a turn takes longer than the block.
+TURNS_POOL_SIZE = "16"
 DOCUMENTS_AT_ONCE = 2  # reading one keeps a core busy
 LOWER_PRIORITY = 10  # so that reading documents never keeps an answer waiting
 
@@ -36,14 +39,19 @@ NEVER_INHERITED = (
 def long_running(host: str, port: int, environment: dict[str, str], logs: Path) -> list[Process]:
     """Return the web server and the workers."""
 
-    def process(name: str, arguments: list[str], nice: int = 0) -> Process:
+    def process(name: str, arguments: list[str], nice: int = 0, **more: str) -> Process:
         command = [sys.executable, *arguments]
-        return Process(name, command, environment, log=logs / f"{name}.log", nice=nice)
+        variables = more | environment
+        return Process(name, command, variables, log=logs / f"{name}.log", nice=nice)
 
     address = ["--app-dir", str(ROOT / "platform"), "--host", host, "--port", str(port)]
     return [
         process("web", [*WEB.split(), *address]),
-        process("worker-turns", _worker("turns", "people", at_once=TURNS_AT_ONCE)),
+        process(
+            "worker-turns",
+            _worker("turns", "people", at_once=TURNS_AT_ONCE),
+            DATABASE_POOL_SIZE=TURNS_POOL_SIZE,
+        ),
         process(
             "worker-ingestion", _worker("ingestion", at_once=DOCUMENTS_AT_ONCE), LOWER_PRIORITY
         ),
