@@ -35,7 +35,7 @@ def new_completion(model: str, version: int | None) -> Completion:
 async def whole(question: Question, completion: Completion) -> Parts:
     """Yield how it opens, and the completion or the error."""
     try:
-        async with aclosing(_answered(question)) as events:
+        async with asyncio.timeout(LONGEST_TURN_SECONDS), aclosing(_answered(question)) as events:
             async for event in events:
                 completion.take(event)
     except Exception as error:  # noqa: BLE001 (told, and logged where it is a fault of ours)

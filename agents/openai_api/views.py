@@ -1,10 +1,12 @@
 """`/v1/models` and `/v1/chat/completions`."""
 
+import re
 from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from rest_framework.exceptions import NotAuthenticated
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -20,6 +22,8 @@ from common.api.problems import as_problem
 from tenants.api.permissions import HoldsPermission
 from tenants.api.viewsets import OrganizationViewSet
 from tenants.permissions import Permissions
+
+_NAME = re.compile(r"[-\w]+", re.ASCII)  # of a slug, or an id
 
 
 class ByTokenAlone(HoldsPermission):
@@ -37,12 +41,20 @@ class AnyJSONParser(JSONParser):
     media_type = "*/*"
 
 
+class AlwaysJSON(DefaultContentNegotiation):
+    """The body's `stream` says what is sent, whatever a client accepts besides."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return JSONRenderer(), JSONRenderer.media_type
+
+
 class OpenAIViewSet(OrganizationViewSet):
     """Agents as models, for those who may use them. Errors are OpenAI's."""
 
     permission_classes = [ByTokenAlone]
     parser_classes: list[type[BaseParser]] = [AnyJSONParser]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = AlwaysJSON
     schema = None  # OpenAI's own reference describes it
     queryset = AgentConfig.objects.all()
 
@@ -51,6 +63,8 @@ class OpenAIViewSet(OrganizationViewSet):
 
     def found(self, name: str) -> AgentConfig:
         """The agent of this slug or id."""
+        if not _NAME.fullmatch(name):
+            raise errors.unknown_model(name)
         agents = self.get_queryset()
         agent = agents.filter(slug=name).first() or agents.filter(pk=_as_id(name)).first()
         if agent is None:

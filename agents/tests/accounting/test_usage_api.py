@@ -177,3 +177,17 @@ def test_the_admin_shows_budgets_and_usage(acme, caller, username):
     )
     assert browser.get(page(UsageRecord, "add")).status_code == 403
     assert browser.post(page(UsageRecord, "delete", record.pk), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("9999-12-31", "9999-12-31"),
+        ("9000-01-01", "9000-01-02"),
+        ("0001-01-01", "9999-12-31"),
+        ("2026-11-02", "2026-11-01"),
+    ],
+)
+def test_days_that_cannot_be_summed_are_refused(owner, since, until):
+    assert fields_at_fault(owner.get(USAGE, {"since": since, "until": until})) == {"until"}
+    assert owner.get(USAGE, {"since": "0001-01-01", "until": "0001-01-01"}).status_code == 200
