@@ -17,6 +17,7 @@ from agents.models import AgentConfig
 from agents.openai_api import answering, errors, reading, wire
 from agents.providers import candidates_for
 from agents.runtime.stateless import Question
+from agents.viewing import AgentUser
 from common.api.parsers import JSONParser
 from common.api.problems import as_problem
 from tenants.api.permissions import HoldsPermission
@@ -126,10 +127,11 @@ class CompletionViewSet(OpenAIViewSet):
             max_tokens=asked.max_tokens,
         )
         completion = answering.new_completion(model, version.number)
+        asker = AgentUser(request, agent.pk)
         if asked.stream:
-            parts = answering.in_chunks(question, completion, counts=asked.include_usage)
+            parts = answering.in_chunks(question, completion, asker, counts=asked.include_usage)
         else:
-            parts = answering.whole(question, completion)
+            parts = answering.whole(question, completion, asker)
         return late(request, parts)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from agents.openai_api import answering
 from agents.providers.protocol import Finished, FinishReason, TextDelta
 
-QUESTION = SimpleNamespace(organization_id=uuid4())
+QUESTION: Any = SimpleNamespace(organization_id=uuid4())
+ASKER: Any = None  # who is not asked for within a moment
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def whole():
 
     async def read():
         completion = answering.new_completion("leave", 1)
-        return [part async for part in answering.whole(QUESTION, completion)]
+        return [part async for part in answering.whole(QUESTION, completion, ASKER)]
 
     opening, body = asyncio.run(read())
     return opening.status, json.loads(body)
