@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.core.asgi import get_asgi_application
 from django.db import connections
 
 from agents.models import Message
@@ -14,6 +13,7 @@ from agents.runtime import notifications, turn
 from agents.runtime.blocks import in_database_thread
 from agents.services import start_conversation
 from agents.testing import kept_events, make_agent, make_project, reread, streamed
+from common.asgi import get_application
 from tenants.api.testing import token_of
 from tenants.context import acting_for
 
@@ -108,15 +108,17 @@ def test_a_client_that_goes_away_changes_no_answer(
 ):
     member, (accept, leaves) = people["acme-member"], POINTS[point]
     token = token_of(member)
-    made = conversations(count)
 
     async def speaks(request):
         for word in TEXT:
             yield TextDelta(word)
             await asyncio.sleep(0)
 
+    monkeypatch.setitem(FAMILIES, "scripted", Family(("scripted",), provider=speaks))
+    made = conversations(count)
+
     async def ask_and_run():
-        application = get_asgi_application()
+        application = get_application()
         clients = [Client(made_one, token, accept, leaves) for made_one in made]
         asking = [
             asyncio.create_task(application(client.scope, client.receive, client.send))
@@ -138,7 +140,6 @@ def test_a_client_that_goes_away_changes_no_answer(
         left = [waiter for one in notifications._listeners.values() for waiter in one.waiters]
         return clients, left
 
-    monkeypatch.setitem(FAMILIES, "scripted", Family(("scripted",), provider=speaks))
     clients, left = asyncio.run(ask_and_run())
     assert left == []
     replies = [reread(reply) for reply in replies_in(member.organization_id)]
