@@ -15,6 +15,7 @@ from tenants import deletion
 from tenants.models import User
 
 _CONTEXT_LINES = 3
+_COMPARED_LINES = 2_000
 
 
 def publish_agent(*, agent: AgentConfig, by: User, note: str = "") -> AgentVersion:
@@ -97,6 +98,11 @@ def changes(before: AgentConfig | AgentVersion, after: AgentConfig | AgentVersio
 
 
 def _diff(old: str, new: str) -> list[str]:
-    """The lines of a unified diff without its two headings: " same", "-old", "+new", "@@ … @@"."""
-    compared = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=_CONTEXT_LINES)
-    return list(compared)[2:]
+    """The lines of a unified diff without its two headings: " same", "-old", "+new", "@@ … @@".
+
+    Of very long texts all old lines, then all new ones: what `difflib` takes grows by the square.
+    """
+    before, after = old.splitlines(), new.splitlines()
+    if max(len(before), len(after)) > _COMPARED_LINES:
+        return [*(f"-{line}" for line in before), *(f"+{line}" for line in after)]
+    return list(unified_diff(before, after, lineterm="", n=_CONTEXT_LINES))[2:]

@@ -18,6 +18,7 @@ from agents.models.agent import AgentSettings, AgentType
 from agents.providers import FAMILIES, ModelUnavailable, is_known, provider_of
 
 MAX_TOOLS = 100
+MAX_PROMPT_CHARACTERS = 50_000
 SETTINGS = tuple(field.name for field in AgentSettings._meta.fields)
 
 Faults = dict[str, list[str]]
@@ -69,6 +70,8 @@ def _type_faults(value: Any) -> Iterator[str]:
 def _prompt_faults(value: Any) -> Iterator[str]:
     if not (isinstance(value, str) and value.strip()):
         yield "An agent needs a prompt."
+    elif len(value) > MAX_PROMPT_CHARACTERS:
+        yield f"A prompt has at most {MAX_PROMPT_CHARACTERS:,} characters."
 
 
 def _temperature_faults(value: Any) -> Iterator[str]:

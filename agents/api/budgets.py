@@ -1,6 +1,5 @@
 """Budgets and sums of usage as the API reads and shows them."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -112,7 +111,9 @@ class UsageQuerySerializer(serializers.Serializer):
         today = timezone.now().date()
         attrs["until"] = until = attrs.get("until", today)
         attrs["since"] = since = attrs.get("since", until.replace(day=1))
-        if not since <= until <= since + timedelta(days=LONGEST_DAYS - 1):
+        if (until - today).days > LONGEST_DAYS:
+            raise serializers.ValidationError({"until": "This is too far in the future."})
+        if not 0 <= (until - since).days < LONGEST_DAYS:
             raise serializers.ValidationError(
                 {"until": f"Ask for one day at least and {LONGEST_DAYS} at most."}
             )

@@ -17,10 +17,13 @@ from agents.openai_api import errors
 from agents.openai_api.slots import slot
 from agents.openai_api.wire import COMMENT, DONE, Completion, frame
 from agents.runtime import stateless
+from agents.runtime.blocks import in_block
 from agents.runtime.loop import LoopEvent
 from agents.runtime.stateless import Question
 from agents.runtime.turn import LONGEST_TURN_SECONDS
+from agents.tools.asker import NotPermitted
 from common.api.problems import Problem
+from tenants.sign_in import ASK_EVERY_SECONDS, SignIn
 
 SILENCE_SECONDS = 15.0  # proxies close what is silent for longer
 JSON, STREAM = "application/json", "text/event-stream"
@@ -32,10 +35,11 @@ def new_completion(model: str, version: int | None) -> Completion:
     return Completion(f"chatcmpl-{uuid4().hex}", model, version, created=int(time.time()))
 
 
-async def whole(question: Question, completion: Completion) -> Parts:
+async def whole(question: Question, completion: Completion, asker: SignIn) -> Parts:
     """Yield how it opens, and the completion or the error."""
     try:
-        async with aclosing(_answered(question)) as events:
+        answered = _answered(question, asker)
+        async with asyncio.timeout(LONGEST_TURN_SECONDS), aclosing(answered) as events:
             async for event in events:
                 completion.take(event)
     except Exception as error:  # noqa: BLE001 (told, and logged where it is a fault of ours)
@@ -46,12 +50,14 @@ async def whole(question: Question, completion: Completion) -> Parts:
     yield completion.as_json()
 
 
-async def in_chunks(question: Question, completion: Completion, *, counts: bool) -> Parts:
+async def in_chunks(
+    question: Question, completion: Completion, asker: SignIn, *, counts: bool
+) -> Parts:
     """Yield how it opens, and the chunks as they come; with `counts` the usage before the end."""
     is_open = False
     first = completion.chunk({"role": "assistant", "content": ""}, counts=counts)
     try:
-        async with aclosing(_with_silences(_answered(question))) as events:
+        async with aclosing(_with_silences(_answered(question, asker))) as events:
             async for event in events:
                 if not is_open:
                     is_open = True
@@ -76,10 +82,17 @@ async def in_chunks(question: Question, completion: Completion, *, counts: bool)
     yield DONE
 
 
-async def _answered(question: Question) -> AsyncGenerator[LoopEvent, None]:
+async def _answered(question: Question, asker: SignIn) -> AsyncGenerator[LoopEvent, None]:
+    """Yield the answer's events for as long as the asker's sign-in holds, else NotPermitted."""
+    now = asyncio.get_running_loop().time
+    asked_at = now()
     with slot(question.organization_id):
         async with aclosing(stateless.answer(question)) as events:
             async for event in events:
+                if now() >= asked_at + ASK_EVERY_SECONDS:
+                    if not await in_block(question.organization_id, asker.holds, read_only=True):
+                        raise NotPermitted
+                    asked_at = now()
                 yield event
 
 

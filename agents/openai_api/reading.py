@@ -94,7 +94,9 @@ def _messages(messages: Any) -> Iterator[tuple[str, str]]:
         content = message.get("content")
         if content is None and role == "assistant":
             continue  # it called tools, which are not ours
-        yield role, _storable(_text(content, f"{name}.content"), f"{name}.content")
+        text = _storable(_text(content, f"{name}.content"), f"{name}.content")
+        if text.strip() or place == len(messages) - 1:  # providers refuse messages without a text
+            yield role, text
 
 
 def _text(content: Any, name: str) -> str:
@@ -143,7 +145,7 @@ def _temperature(body: dict[str, Any]) -> float | None:
     value = body.get("temperature")
     if value is None:
         return None
-    if not _is_number(value) or not isfinite(value) or not 0 <= value <= 2:
+    if not _is_number(value) or not 0 <= value <= 2:
         raise field_problem("temperature", "This must be a number from 0 to 2.")
     return float(value)
 
@@ -162,4 +164,6 @@ def _max_tokens(body: dict[str, Any]) -> int | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

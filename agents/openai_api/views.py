@@ -1,10 +1,12 @@
 """`/v1/models` and `/v1/chat/completions`."""
 
+import re
 from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from rest_framework.exceptions import NotAuthenticated
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -15,11 +17,14 @@ from agents.models import AgentConfig
 from agents.openai_api import answering, errors, reading, wire
 from agents.providers import candidates_for
 from agents.runtime.stateless import Question
+from agents.viewing import AgentUser
 from common.api.parsers import JSONParser
 from common.api.problems import as_problem
 from tenants.api.permissions import HoldsPermission
 from tenants.api.viewsets import OrganizationViewSet
 from tenants.permissions import Permissions
+
+_NAME = re.compile(r"[-\w]+", re.ASCII)  # of a slug, or an id
 
 
 class ByTokenAlone(HoldsPermission):
@@ -37,12 +42,20 @@ class AnyJSONParser(JSONParser):
     media_type = "*/*"
 
 
+class AlwaysJSON(DefaultContentNegotiation):
+    """The body's `stream` says what is sent, whatever a client accepts besides."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return JSONRenderer(), JSONRenderer.media_type
+
+
 class OpenAIViewSet(OrganizationViewSet):
     """Agents as models, for those who may use them. Errors are OpenAI's."""
 
     permission_classes = [ByTokenAlone]
     parser_classes: list[type[BaseParser]] = [AnyJSONParser]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = AlwaysJSON
     schema = None  # OpenAI's own reference describes it
     queryset = AgentConfig.objects.all()
 
@@ -51,6 +64,8 @@ class OpenAIViewSet(OrganizationViewSet):
 
     def found(self, name: str) -> AgentConfig:
         """The agent of this slug or id."""
+        if not _NAME.fullmatch(name):
+            raise errors.unknown_model(name)
         agents = self.get_queryset()
         agent = agents.filter(slug=name).first() or agents.filter(pk=_as_id(name)).first()
         if agent is None:
@@ -112,10 +127,11 @@ class CompletionViewSet(OpenAIViewSet):
             max_tokens=asked.max_tokens,
         )
         completion = answering.new_completion(model, version.number)
+        asker = AgentUser(request, agent.pk)
         if asked.stream:
-            parts = answering.in_chunks(question, completion, counts=asked.include_usage)
+            parts = answering.in_chunks(question, completion, asker, counts=asked.include_usage)
         else:
-            parts = answering.whole(question, completion)
+            parts = answering.whole(question, completion, asker)
         return late(request, parts)
 
 

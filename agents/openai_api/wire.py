@@ -15,12 +15,14 @@ from django.conf import settings
 from agents.models import AgentConfig
 from agents.providers.protocol import CitationFound, Finished, FinishReason, TextDelta, Usage
 from agents.runtime.citing import citation_data
+from common.api.problems import Problem
 
 _MARK = re.compile(r"\[(\d{1,4})\]")
 _REASONS = {
     FinishReason.LENGTH: "length",
     FinishReason.CONTENT_FILTER: "content_filter",
 }
+_CALLS_ALONE = "The model called tools to the end and said nothing. Ask again."
 DONE = b"data: [DONE]\n\n"
 COMMENT = b": waiting\n\n"
 
@@ -51,7 +53,10 @@ class Completion:
     usage: Usage = field(default_factory=lambda: Usage(0, 0))
 
     def take(self, event: Any) -> str:
-        """Take an event in; return the text that it adds."""
+        """Take an event in; return the text that it adds.
+
+        Raises a Problem at the end of an answer that is nothing but calls of tools.
+        """
         match event:
             case TextDelta(text):
                 text = text.replace("\x00", "")
@@ -66,6 +71,8 @@ class Completion:
                     self.usage.cached_tokens + event.cached_tokens,
                 )
             case Finished(reason):
+                if reason == FinishReason.TOOL_CALLS and not self.text.strip():
+                    raise Problem(502, _CALLS_ALONE, kind="tool_calls")
                 self.reason = _REASONS.get(reason, "stop")
         return ""
 

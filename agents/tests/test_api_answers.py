@@ -11,6 +11,7 @@ from django.test import AsyncClient, AsyncRequestFactory, Client
 from rest_framework.request import Request
 
 from agents.api.answers import streamed
+from agents.api.views import messages
 from agents.models import Message
 from agents.runtime import turn
 from agents.runtime.blocks import in_database_thread
@@ -64,6 +65,8 @@ def answer_over_asgi(path, organization_id, headers):
         response = await asked(path, headers)
         reply = await in_database_thread(pending_reply, organization_id)
         await turn.run(organization_id, reply.pk)
+        if settle := getattr(response, "settle", None):
+            await settle()
         return response, b"".join([part async for part in response])
 
     return asyncio.run(ask_and_run())
@@ -99,10 +102,25 @@ def test_the_reply_is_streamed_to_who_asks_for_events(conversation, path, bearer
     assert "text.delta" in kinds
 
 
+@pytest.mark.parametrize("accepted", ["application/json", "text/html"])
+def test_a_reply_that_goes_while_somebody_waits_is_not_found(path, people, monkeypatch, accepted):
+    async def gone(organization_id, reply_id, sign_in):
+        return
+        yield
+
+    monkeypatch.setattr(messages, "reply_json", gone)
+    client = api_as(people["acme-member"])
+    answer = client.post(path, {"content": QUESTION}, headers={"Accept": accepted})
+    assert answer.status_code == 404
+    assert "There is nothing here that you can see." in answer.content.decode()
+    if accepted == "application/json":
+        problem(answer, 404)
+
+
 def test_nothing_is_held_while_an_answer_waits(conversation, path, bearer):
     response = asyncio.run(asked(path, bearer))
     assert isinstance(response, StreamingHttpResponse)
-    assert response.is_async
+    assert not response.getvalue()
     assert not connection.in_atomic_block
     assert pending_reply(conversation.organization_id)  # committed before it is streamed
 

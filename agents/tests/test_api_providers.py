@@ -110,6 +110,8 @@ def test_the_end_of_a_short_key_is_not_shown(owner):
         ("models", [{"name": "a"}, {"name": "a"}]),
         ("models", [{"name": "../../files"}]),
         ("models", [{"name": "a", "input_price": "-1"}]),
+        ("models", [{"name": "a", "output_price": "NaN"}]),
+        ("models", [{"name": "a", "cached_price": "Infinity"}]),
         ("models", [{"name": "a", "context_window": 0}]),
         ("models", [{"name": "a", "currency": "euro"}]),
         ("models", "gpt-5"),

@@ -222,10 +222,10 @@ def test_a_conversation_is_exported_as_markdown(member, reply, address):
     assert text.startswith("# How many days?\n")
     assert "## 1. Question\n\n> How many days?\n" in text
     assert "## 2. Reply\n\n> To How many days?\n\nSources:\n" in text
-    assert "- \\[1\\] &lt;b>leave&lt;/b>.md, page 3: “25 days of vacation”" in text
+    assert "- \\[1\\] < b>leave< /b>.md, page 3: “25 days of vacation”" in text
     assert "*completed, version 1, 34 tokens*" in text
     assert (
-        "## 3. Question\n\n> # 2. Reply\n> !\\[x](https://evil.test/p.png) &lt;img src=x>\n" in text
+        "## 3. Question\n\n> # 2. Reply\n> ![x] (https: / /evil.test/p.png) < img src=x>\n" in text
     )
     assert "## 5. Question, to 2\n" in text
     assert text.endswith("---\n\n6 messages, 102 tokens.\n")

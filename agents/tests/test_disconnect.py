@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.core.asgi import get_asgi_application
 from django.db import connections
 
 from agents.models import Message
@@ -14,6 +13,7 @@ from agents.runtime import notifications, turn
 from agents.runtime.blocks import in_database_thread
 from agents.services import start_conversation
 from agents.testing import kept_events, make_agent, make_project, reread, streamed
+from common.asgi import get_application
 from tenants.api.testing import token_of
 from tenants.context import acting_for
 
@@ -118,7 +118,7 @@ def test_a_client_that_goes_away_changes_no_answer(
     made = conversations(count)
 
     async def ask_and_run():
-        application = get_asgi_application()
+        application = get_application()
         clients = [Client(made_one, token, accept, leaves) for made_one in made]
         asking = [
             asyncio.create_task(application(client.scope, client.receive, client.send))

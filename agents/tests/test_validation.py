@@ -35,6 +35,7 @@ def at_fault(organization_id=None, **changes):
         ("agent_type", "poet", "hr"),
         ("system_prompt", " \n", " a"),
         ("system_prompt", None, "Be brief."),
+        ("system_prompt", "x" * 50_001, "x" * 50_000),
         ("temperature", float("nan"), 0),
         ("temperature", 2.01, 2),
         ("temperature", True, 1),

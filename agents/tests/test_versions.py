@@ -75,6 +75,14 @@ def test_two_versions_are_compared_setting_by_setting(acme, twice):
         assert changes(second, second) == []
 
 
+def test_very_long_prompts_are_shown_one_after_the_other():
+    old, new = (AgentVersion(system_prompt=f"same\n{end}\n" * 4_000) for end in ("old", "new"))
+    (prompt,) = changes(old, new)
+    assert len(prompt.lines) == 16_000
+    assert prompt.lines[:2] == ["-same", "-old"]
+    assert prompt.lines[-2:] == ["+same", "+new"]
+
+
 def test_the_api_tells_the_difference(twice, owner):
     client, path = api_as(owner), f"{path_of(twice)}versions/diff/"
     told = client.get(path, {"from": 1, "to": 2}).json()

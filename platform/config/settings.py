@@ -279,9 +279,10 @@ OLLAMA_HOST = env.str("OLLAMA_HOST", default="")
 
 def _price(input, output, cached=None, currency="USD"):  # noqa: A002 (as the setting calls it)
     parts = {"input": input, "cached": cached, "output": output}
-    return {part: Decimal(str(price)) for part, price in parts.items() if price is not None} | {
-        "currency": str(currency)
-    }
+    found = {part: Decimal(str(price)) for part, price in parts.items() if price is not None}
+    if not all(price.is_finite() and price >= 0 for price in found.values()):
+        raise ValueError("A price is a number from 0 on.")
+    return found | {"currency": str(currency)}
 
 
 def _prices(variable):

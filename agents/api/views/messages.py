@@ -1,5 +1,7 @@
 import json
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from django.db.models import Prefetch
@@ -12,6 +14,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 
 from agents.api.answers import awaited, streamed
+from agents.api.late import Opening, Part, late
 from agents.api.serializers import AskSerializer, FeedbackSerializer, MessageSerializer
 from agents.api.views.conversations import READERS
 from agents.feedback import give_feedback, withdraw_feedback
@@ -20,7 +23,7 @@ from agents.services import post_message, regenerate_reply, stop_reply
 from agents.streams import has_told_all, reply_events, reply_json
 from agents.viewing import Viewer
 from common.api.pagination import CursorPagination, OldestFirstPagination
-from common.api.problems import field_problem
+from common.api.problems import MEDIA_TYPE, NOT_FOUND, Problem, field_problem
 from common.api.renderers import EventStreamRenderer
 from tenants.api.viewsets import ListMixin, NestedMixin, OrganizationViewSet
 from tenants.permissions import Permissions
@@ -116,9 +119,9 @@ class MessageViewSet(NestedMixin, ListMixin, OrganizationViewSet):
             return streamed(request, events, status=201, content_type=_STREAM)
         body = reply_json(*place, sign_in=viewer)
         if request.accepted_renderer.format == JSONRenderer.format:
-            return streamed(request, body, status=201, content_type=JSONRenderer.media_type)
+            return late(request, _opened(body))
         return self.continued(
-            lambda: json.loads(awaited(body)),
+            lambda: _reply_in(awaited(body)),
             lambda data: Response(data, status=status.HTTP_201_CREATED),
         )
 
@@ -186,3 +189,21 @@ def _last_event(request: Any) -> tuple[int, int]:
     if not found:
         raise field_problem(_LAST_EVENT, "This must be the id of an event.")
     return int(found["after"]), int(found["told"] or 0)
+
+
+async def _opened(body: AsyncGenerator[bytes, None]) -> AsyncGenerator[Part, None]:
+    """Yield how a reply is sent, and the reply; 404 where it went before it had ended."""
+    async with aclosing(body):
+        reply = await anext(body, None)
+    if reply is None:
+        yield Opening(status.HTTP_404_NOT_FOUND, MEDIA_TYPE)
+        yield json.dumps(Problem(404, NOT_FOUND).data).encode()
+    else:
+        yield Opening(status.HTTP_201_CREATED, JSONRenderer.media_type)
+        yield reply
+
+
+def _reply_in(body: bytes) -> Any:
+    if not body:
+        raise Http404
+    return json.loads(body)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import aclosing, suppress
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -30,6 +31,7 @@ from agents.testing import (
 from agents.tests.accounting.conftest import MODEL, make_budget
 from tenants import deletion
 from tenants.context import acting_for
+from tenants.models import AccessToken
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +75,9 @@ def test_a_turn_leaves_a_record_of_whose_it_was_and_what_it_cost(acme, member, s
     before = timezone.now()
     with fake_server("openai", SAID) as server:
         lead_to(settings, "openai", server)
-        member.token_id = acme.pk  # any id
+        with acting_for(acme):
+            lifetime = timedelta(hours=1)
+            member.token_id = AccessToken.objects.issue(user=member, lifetime=lifetime)[0].pk
         reply = answer(ask(member, model_name=MODEL))
     (record,) = records(acme)
     assert server.told == [TOLD]
@@ -88,7 +92,7 @@ def test_a_turn_leaves_a_record_of_whose_it_was_and_what_it_cost(acme, member, s
         conversation.agent_id,
         reply.agent_version_id,
     )
-    assert (record.token_id, record.reply_id) == (acme.pk, reply.pk)
+    assert (record.token_id, record.reply_id) == (member.token_id, reply.pk)
     assert (record.provider, record.model_name) == ("openai", MODEL)
     tokens = record.input_tokens, record.cached_tokens, record.output_tokens
     assert (tokens, record.cost, record.currency) == ((30, 10, 4), Decimal("0.000077"), "USD")

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Budget, Message, UsageRecord
@@ -69,6 +71,23 @@ def test_owners_keep_budgets_and_managers_see_them(owner, people, caller):
 )
 def test_a_budget_that_makes_no_sense_is_refused(owner, field, change):
     assert fields_at_fault(owner.post(BUDGETS, NEW | change)) == {field}
+
+
+def test_more_budgets_take_no_more_statements_where_each_has_been_used(acme, owner, caller):
+    def statements():
+        with CaptureQueriesContext(connection) as found:
+            assert owner.get(BUDGETS).status_code == 200
+        return len(found)
+
+    with acting_for(acme):
+        make_budget(1_000)
+    end(begin(caller, at=timezone.now()))
+    with_one = statements()
+    with acting_for(acme):
+        make_budget(1_000, period="day")
+        make_budget(1_000, user_id=caller.user_id)
+    end(begin(caller, at=timezone.now()))
+    assert statements() == with_one
 
 
 def test_a_question_that_no_budget_lets_through_is_not_stored(acme, people, caller, settings):
@@ -177,3 +196,17 @@ def test_the_admin_shows_budgets_and_usage(acme, caller, username):
     )
     assert browser.get(page(UsageRecord, "add")).status_code == 403
     assert browser.post(page(UsageRecord, "delete", record.pk), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("9999-12-31", "9999-12-31"),
+        ("9000-01-01", "9000-01-02"),
+        ("0001-01-01", "9999-12-31"),
+        ("2026-11-02", "2026-11-01"),
+    ],
+)
+def test_days_that_cannot_be_summed_are_refused(owner, since, until):
+    assert fields_at_fault(owner.get(USAGE, {"since": since, "until": until})) == {"until"}
+    assert owner.get(USAGE, {"since": "0001-01-01", "until": "0001-01-01"}).status_code == 200
