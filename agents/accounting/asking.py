@@ -6,10 +6,10 @@ from django.utils import timezone
 
 from agents.accounting import budgets
 from agents.accounting.budgets import Caller, amount_of
-from agents.accounting.estimates import tokens_in
 from agents.accounting.prices import model_called
 from agents.providers import candidates_for
 from agents.providers.protocol import Usage
+from agents.runtime.tokens import tokens_of
 
 
 def refuse_what_cannot_fit(caller: Caller, settings_of_agent: Any, content: str) -> None:
@@ -22,7 +22,7 @@ def refuse_what_cannot_fit(caller: Caller, settings_of_agent: Any, content: str)
     if not living:
         return
     model = model_called(candidates_for(settings_of_agent)[0].model_name)
-    read = tokens_in(settings_of_agent.system_prompt) + tokens_in(content)
+    read = tokens_of(settings_of_agent.system_prompt) + tokens_of(content)
     worst = amount_of(model.price, Usage(read, settings_of_agent.max_tokens))
     if not model.is_free:
         budgets.refuse_what_cannot_fit(living, model.name, worst, timezone.now())

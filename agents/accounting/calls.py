@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from agents.accounting import records
 from agents.accounting.budgets import BudgetExceeded, Caller, PriceUnknown, State
-from agents.accounting.estimates import call_text, input_tokens_of, tokens_in
+from agents.accounting.estimates import call_text, input_tokens_of
 from agents.accounting.records import Ended, Outcome
 from agents.models import OpenCall
 from agents.providers.errors import ProviderError, TimedOut
@@ -27,6 +27,7 @@ from agents.providers.protocol import (
     AnswerEvent,
     BudgetWarning,
     Finished,
+    FinishReason,
     Provider,
     Request,
     TextDelta,
@@ -34,6 +35,7 @@ from agents.providers.protocol import (
     Usage,
 )
 from agents.runtime.blocks import in_block
+from agents.runtime.tokens import tokens_of
 
 __all__ = ["BudgetExceeded", "Caller", "PriceUnknown", "accounted", "accounted_candidates"]
 
@@ -66,7 +68,8 @@ def accounted(provider: Provider, model_name: str, caller: Caller) -> Provider:
                     yield event
                     if meter.seconds() > LONGEST_CALL_SECONDS:
                         raise TimedOut("the whole call")
-            meter.outcome = Outcome.COMPLETED
+            is_error = meter.reason == FinishReason.ERROR
+            meter.outcome = Outcome.FAILED if is_error else Outcome.COMPLETED
         except ProviderError as error:
             meter.outcome, meter.reason = Outcome.FAILED, error.reason
             raise
@@ -161,7 +164,7 @@ class Meter:
 
     def _usage(self) -> tuple[Usage, bool]:
         """What the provider told; what it seems to be where it told nothing, or not the end."""
-        written = tokens_in("".join(self._seen))
+        written = tokens_of("".join(self._seen))
         if self.told and (self.has_finished or written <= self.told.output_tokens):
             return self.told, False
         if self.told:

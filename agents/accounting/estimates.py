@@ -1,8 +1,6 @@
-"""How many tokens a text may be, where no provider has counted them.
+"""How many tokens a call may take, where no provider has counted them.
 
-A token of a language model is about four letters of English and at least a byte; most other
-scripts take about one for each letter, of three bytes. A token for three bytes is more than most
-texts have.
+What a text takes is said by agents.runtime.tokens, rather too much than too little.
 """
 
 import json
@@ -16,13 +14,9 @@ from agents.providers.protocol import (
     ToolCall,
     UserMessage,
 )
+from agents.runtime.tokens import tokens_of
 
-BYTES_OF_A_TOKEN = 3
 TOKENS_OF_A_FRAME = 16  # what a protocol adds around each message and each tool
-
-
-def tokens_in(text: str) -> int:
-    return -(-len(text.encode(errors="replace")) // BYTES_OF_A_TOKEN)
 
 
 def input_tokens_of(request: Request) -> int:
@@ -31,7 +25,7 @@ def input_tokens_of(request: Request) -> int:
     for message in request.messages:
         texts += _texts_of(message)
     frames = 1 + len(request.messages) + len(request.tools)
-    return sum(map(tokens_in, texts)) + frames * TOKENS_OF_A_FRAME
+    return sum(map(tokens_of, texts)) + frames * TOKENS_OF_A_FRAME
 
 
 def call_text(call: ToolCall) -> str:

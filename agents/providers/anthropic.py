@@ -22,6 +22,7 @@ from agents.providers.protocol import (
     ToolCall,
     ToolResult,
     UserMessage,
+    is_blank,
 )
 from agents.providers.reply import Reply
 from agents.providers.transport import NO_KEY
@@ -82,6 +83,8 @@ def _messages(request: Request) -> list[dict[str, Any]]:
     """Roles must take turns: results of several calls are one message."""
     messages: list[dict[str, Any]] = []
     for message in request.messages:
+        if is_blank(message):
+            continue
         role = "assistant" if isinstance(message, AssistantMessage) else "user"
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += _blocks(message)
@@ -104,7 +107,7 @@ def _blocks(message: ChatMessage) -> list[dict[str, Any]]:
                 }
             ]
         case AssistantMessage(text, calls):
-            said: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
+            said: list[dict[str, Any]] = [{"type": "text", "text": text}] if text.strip() else []
             return said + [_tool_use(asked) for asked in calls]
 
 

@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_NAME = 64
+_NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
@@ -25,6 +27,16 @@ def clean(text: str) -> str:
         return text
     text = _PAIR.sub(lambda pair: _joined(pair[0]), text)
     return _UNKEEPABLE.sub("", text)
+
+
+def clean_id(text: str) -> str:
+    """A call's id as every provider takes it back; "" where there is none."""
+    return _NOT_OF_A_NAME.sub("_", text)[:_LONGEST_NAME]
+
+
+def clean_name(text: str) -> str:
+    """The name of the tool in a call, as every provider takes it back."""
+    return clean_id(text) or "unnamed"
 
 
 def clean_json(value: Any) -> Any:

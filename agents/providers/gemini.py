@@ -23,6 +23,7 @@ from agents.providers.protocol import (
     ToolCall,
     ToolResult,
     UserMessage,
+    is_blank,
 )
 from agents.providers.reply import Reply
 from agents.providers.transport import NO_KEY
@@ -95,6 +96,8 @@ def _contents(request: Request) -> list[types.Content]:
     """Results of several calls are one content."""
     contents: list[types.Content] = []
     for message in request.messages:
+        if is_blank(message):
+            continue
         role = "model" if isinstance(message, AssistantMessage) else "user"
         if contents and contents[-1].role == role:
             contents[-1].parts = [*(contents[-1].parts or []), *_parts(message)]
@@ -112,7 +115,7 @@ def _parts(message: ChatMessage) -> list[types.Part]:
             response = types.FunctionResponse(id=asked.id, name=asked.name, response=told)
             return [types.Part(function_response=response)]
         case AssistantMessage(text, calls):
-            said = [types.Part(text=text)] if text else []
+            said = [types.Part(text=text)] if text.strip() else []
             return said + [_call_part(asked) for asked in calls]
 
 

@@ -21,6 +21,7 @@ from agents.providers.protocol import (
     Request,
     ToolResult,
     UserMessage,
+    is_blank,
 )
 from agents.providers.reply import Reply
 from agents.providers.transport import NO_KEY
@@ -56,7 +57,7 @@ def _body(request: Request, access: Access) -> dict[str, Any]:
         "model": request.model_name,
         "messages": [
             {"role": "system", "content": request.system_prompt},
-            *(_message(message) for message in request.messages),
+            *(_message(message) for message in request.messages if not is_blank(message)),
         ],
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -95,7 +96,7 @@ def _message(message: ChatMessage) -> dict[str, Any]:
         case ToolResult(asked, content):
             return {"role": "tool", "tool_call_id": asked.id, "content": content}
         case AssistantMessage(text, calls):
-            said: dict[str, Any] = {"role": "assistant", "content": text or None}
+            said: dict[str, Any] = {"role": "assistant", "content": text if text.strip() else None}
             if calls:
                 said["tool_calls"] = [
                     {
@@ -109,7 +110,8 @@ def _message(message: ChatMessage) -> dict[str, Any]:
 
 
 def _written(arguments: Any) -> str:
-    return arguments.text if isinstance(arguments, Malformed) else json.dumps(arguments)
+    is_malformed = isinstance(arguments, Malformed)
+    return json.dumps({"malformed": arguments.text} if is_malformed else dict(arguments))
 
 
 class OpenAIReply(Reply):

@@ -59,6 +59,17 @@ class ToolResult:
 ChatMessage = UserMessage | AssistantMessage | ToolResult
 
 
+def is_blank(message: ChatMessage) -> bool:
+    """Whether a message says and calls nothing. Providers refuse one that does."""
+    match message:
+        case ToolResult():
+            return False
+        case UserMessage(text):
+            return not text.strip()
+        case AssistantMessage(text, calls):
+            return not text.strip() and not calls
+
+
 @dataclass(frozen=True)
 class Tool:
     """What a model may call. `parameters` is the JSON schema of an object."""

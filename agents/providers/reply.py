@@ -4,6 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from agents.providers.cleaning import Cleaner, clean, clean_json
@@ -117,7 +118,7 @@ def _finished_call(call: _Call, number: int) -> ToolCall:
 def _arguments(text: str) -> dict[str, Any] | Malformed:
     """Arguments as a JSON object; none at all are none."""
     try:
-        found = json.loads(text or "{}", parse_constant=_refuse)
+        found = json.loads(text or "{}", parse_constant=_refuse, parse_float=_finite)
         if isinstance(found, dict):
             return clean_json(found)
     except (ValueError, RecursionError):
@@ -127,6 +128,12 @@ def _arguments(text: str) -> dict[str, Any] | Malformed:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON.")
+
+
+def _finite(number: str) -> float:
+    if not isfinite(found := float(number)):
+        raise ValueError(f"{number} is too large.")
+    return found
 
 
 def _tokens(count: Any) -> int:

@@ -8,19 +8,27 @@ are two citations. A number that points to nothing is taken out of the text.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.evidence.sentences import Sentence, sentences_of
 from agents.evidence.words import STOP_WORDS, meanings_of, stems_of, words_of
 from agents.providers.protocol import CitationFound, TextDelta
 from agents.runtime.passages import Passages
+from knowledge.search import Hit
 
 MOST_CITATIONS = 200
+MOST_LOOKED_UP = 500  # passages that marks of one turn stand for; further marks are taken out
+MOST_OF_A_MARK = 10
 LONGEST_QUOTE = 600  # characters
 _REMEMBERED = 1_200  # characters of the text before a mark, in which its sentence is looked for
-_MARK = re.compile(r"([ \t]*)(?<!\\)\[(\d{1,3}(?:\s?[,;]\s?\d{1,3})*)\]")
-_TOKEN = re.compile(rf"{_MARK.pattern}|(`+)|(\n[ \t]*\n)")
+# A run of blanks is read from its beginning alone: from each of them, it would be read n² times.
+_MARK = re.compile(r"((?<![ \t])[ \t]*+)(?<!\\)\[(\d{1,3}(?:\s?[,;]\s?\d{1,3})*)\]")
+_TOKEN = re.compile(rf"{_MARK.pattern}|(`++)|(\n[ \t]*+\n)")
 # What may go on to be a mark, a run of backticks or the end of a paragraph.
-_OPEN = re.compile(r"(?:[ \t]*\[[\d,;\s]{0,40}|[ \t]+|`+|\n[ \t]*|\\)$")
+_OPEN = re.compile(
+    r"(?:(?:(?<![ \t])[ \t]++)?\[[\d,;\s]{0,40}|(?<![ \t])[ \t]++|(?<!`)`++|\n[ \t]*+|\\)$"
+)
+_LONGEST_HELD = 256  # characters; a longer run waits for nothing
 _FENCE = 3
 _NUMBER_WEIGHT = 2.0  # of a number in a sentence; other words have 1
 _ENOUGH = 2.0  # what a neighbouring sentence must add to belong to the quote
@@ -45,7 +53,8 @@ class Marks:
     def feed(self, text: str, *, is_last: bool = False) -> Iterator[str | Mark]:
         """Yield the text that is clear by now, and the marks in it."""
         text = self._held + text
-        still_open = None if is_last else _OPEN.search(text)
+        from_here = max(0, len(text) - _LONGEST_HELD)
+        still_open = None if is_last else _OPEN.search(text, from_here)
         end = still_open.start() if still_open else len(text)
         text, self._held = text[:end], text[end:]
         at = 0
@@ -82,16 +91,25 @@ class Citations:
         self._passages = passages
         self._question = question
         self._numbers: dict[tuple[object, str], int] = {}
+        self._quotes: dict[tuple[object, str], str] = {}
+        self._looked_up = 0
         self._text = ""
+        self._claimed: str | None = None
 
     def written(self, text: str) -> None:
-        self._text = (self._text + text)[-_REMEMBERED:]
+        if text:
+            self._text = (self._text + text)[-_REMEMBERED:]
+            self._claimed = None
 
     def of(self, mark: Mark) -> Iterator[CitationFound | TextDelta]:
         """Yield the new citations of a mark, then the text that stands for it, if any."""
         numbers: list[int] = []
-        for passage in filter(None, map(self._passages.get, mark.numbers)):
-            quote = quote_from(passage.content, self._claim())
+        wanted = list(dict.fromkeys(mark.numbers))[:MOST_OF_A_MARK]
+        for passage in filter(None, map(self._passages.get, wanted)):
+            if self._looked_up == MOST_LOOKED_UP:
+                break
+            self._looked_up += 1
+            quote = self._quote(passage)
             key = (passage.chunk_id, quote)
             if key not in self._numbers:
                 if len(self._numbers) == MOST_CITATIONS:
@@ -103,20 +121,28 @@ class Citations:
             shown = "".join(f"[{number}]" for number in dict.fromkeys(numbers))
             yield TextDelta(mark.blanks + shown)
 
+    def _quote(self, passage: Hit) -> str:
+        key = passage.chunk_id, self._claim()
+        if key not in self._quotes:
+            self._quotes[key] = quote_from(passage.content, key[1])
+        return self._quotes[key]
+
     def _claim(self) -> str:
-        sentences = sentences_of(self._text)
-        return sentences[-1].text if sentences else self._question
+        if self._claimed is None:
+            sentences = sentences_of(self._text)
+            self._claimed = sentences[-1].text if sentences else self._question
+        return self._claimed
 
 
 def quote_from(content: str, claim: str) -> str:
     """The sentence of a passage that says most of what a claim says, with a neighbour that adds to
     it; an exact substring, the first sentence where nothing is said."""
-    everything = sentences_of(content)
-    sentences = [s for s in everything if not s.is_heading] or everything
+    read = _read(content)
+    sentences = [sentence for sentence, _ in read]
     if not sentences:
         return content[:LONGEST_QUOTE]
-    wanted = {word for word in words_of(claim) if word not in STOP_WORDS}
-    said = [_said(wanted, sentence) for sentence in sentences]
+    wanted = {word: meanings_of(word) for word in words_of(claim) if word not in STOP_WORDS}
+    said = [{word for word in wanted if wanted[word] & stems} for _, stems in read]
     scores = [
         _weight(words) / (1 + _PER_WORD * len(sentence.text.split()))
         for words, sentence in zip(said, sentences, strict=True)
@@ -132,9 +158,12 @@ def quote_from(content: str, claim: str) -> str:
     return _cut(content[start:end])
 
 
-def _said(wanted: set[str], sentence: Sentence) -> set[str]:
-    stems = stems_of(sentence.text)
-    return {word for word in wanted if meanings_of(word) & stems}
+@lru_cache(maxsize=64)
+def _read(content: str) -> list[tuple[Sentence, frozenset[str]]]:
+    """The sentences that can be quoted, with the stems of their words."""
+    everything = sentences_of(content)
+    sentences = [s for s in everything if not s.is_heading] or everything
+    return [(sentence, stems_of(sentence.text)) for sentence in sentences]
 
 
 def _weight(words: set[str]) -> float:

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from agents.models import Message, TurnEvent
+from agents.providers.cleaning import clean_name
 from agents.providers.protocol import (
     AssistantMessage,
     ChatMessage,
@@ -96,7 +97,7 @@ def _pairs_before(question: Any) -> list[tuple[Any, Any]]:
         asked = by_id.get(above.reply_to_id)
         if asked is None:
             break
-        if above.content:
+        if without_marks(above.content).strip():
             pairs.append((asked, above))
         above = by_id.get(asked.reply_to_id)
     return pairs[::-1]
@@ -149,7 +150,9 @@ def _messages(rounds: Iterable[_Round], turn: int) -> Iterable[ChatMessage]:
         if not answered:
             continue
         calls = {
-            call["id"]: ToolCall(f"past-{turn}-{next(numbers)}", call["name"], call["arguments"])
+            call["id"]: ToolCall(
+                f"past-{turn}-{next(numbers)}", clean_name(call["name"]), call["arguments"]
+            )
             for call in answered
         }
         yield AssistantMessage("", list(calls.values()))

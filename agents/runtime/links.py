@@ -16,6 +16,7 @@ from html import unescape
 
 _LONGEST_TEXT = 300  # characters of a link's text, for which a stream waits
 _LONGEST_TARGET = 500
+_DEEPEST = 8  # brackets within brackets
 _SCHEMES = ("http://", "https://", "ftp://", "file://", "ws://", "wss://", "mailto:", "www.")
 _SCHEME = r"(?:https?|ftp|file|wss?)\\?:\\?/\\?/|mailto\\?:|www\\?\."
 _TAGS = (
@@ -146,7 +147,7 @@ def _link(text: str, at: int, *, is_last: bool) -> Replaced:
 
 def _closing(text: str, at: int, opening: str, closing: str, longest: int) -> int | None:
     """The position after the bracket that closes the one at `at`; None where that may still come;
-    -1 where it is too far away, or the paragraph ends before."""
+    -1 where it is too far away or too deep, or the paragraph ends before."""
     depth, position = 0, at
     end = min(len(text), at + longest)
     while position < end:
@@ -157,6 +158,8 @@ def _closing(text: str, at: int, opening: str, closing: str, longest: int) -> in
             return -1
         elif character == opening:
             depth += 1
+            if depth > _DEEPEST:
+                return -1
         elif character == closing:
             depth -= 1
             if depth == 0:
@@ -170,7 +173,8 @@ class Guard:
 
     _BREAKS = re.compile(
         r"\](?=\()"  # the target of a link or an image
-        r"|\](?=:\s*(?:\S{0,200}[./\\&:<]|\S{200}))"  # the target that a label is defined to have
+        # The target that a label is defined to have, or so many blanks that it is not waited for.
+        r"|\](?=:\s{0,63}+(?:\s|\S{0,200}[./\\&:<]|\S{200}))"
         r"|<(?=[A-Za-z/!?])"  # HTML, and addresses in angle brackets
         r"|:(?=\\?/\\?/)|(?<=:)\\?/(?=\\?/)|(?<=:\\)/(?=\\?/)"
         r"|(?<![A-Za-z0-9])www(?=\\?\.)|(?<![A-Za-z0-9])(?:mailto|xmpp)(?=\\?:)"
@@ -179,7 +183,7 @@ class Guard:
     )
     # What may go on to be one of those.
     _OPEN = re.compile(
-        r"(?:\](?::\s*\S{0,200})?|<|:\\?/?\\?|&[A-Za-z0-9]{0,32}"
+        r"(?:\](?::\s{0,63}+\S{0,200})?|<|:\\?/?\\?|&[A-Za-z0-9]{0,32}"
         r"|(?<![A-Za-z0-9])(?:w{1,3}|m(?:a(?:i(?:l(?:to?)?)?)?)?|x(?:m(?:pp?)?)?)\\?)$",
         re.IGNORECASE,
     )

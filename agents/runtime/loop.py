@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import count
 
+from agents.providers.cleaning import clean_id, clean_name
 from agents.providers.fallback import Candidate, first_of
 from agents.providers.protocol import (
     AnswerEvent,
@@ -40,7 +41,7 @@ MOST_CALLS = 24  # of tools, in one turn
 TOOL_SECONDS = 120.0  # for all of them
 PASSAGES = 10  # found for the question itself
 _SMALLEST_ROOM = 300  # tokens; for less there is no point in calling
-_LONGEST_ID = 64
+_LONGEST_PIECE = 4_096  # characters of text that are read at a time
 _AROUND_A_PASSAGE = 60  # tokens
 
 
@@ -87,6 +88,10 @@ async def ask_model(asking: Asking, request: Request) -> AsyncGenerator[AnswerEv
             yield event
 
 
+def _pieces(text: str) -> Iterator[str]:
+    return (text[at : at + _LONGEST_PIECE] for at in range(0, len(text), _LONGEST_PIECE))
+
+
 class Answering:
     """One turn. Read `events`; when that is cut short, `rest` has what would be lost."""
 
@@ -125,10 +130,12 @@ class Answering:
             async with aclosing(ask_model(self._asking, self._request(is_last))) as answer:
                 async for event in answer:
                     match event:
-                        case TextDelta(piece):
-                            text.append(piece)
-                            for shown in self._said.text(piece):
-                                yield shown
+                        case TextDelta(delta):
+                            text.append(delta)
+                            for piece in _pieces(delta):
+                                for shown in self._said.text(piece):
+                                    yield shown
+                                await asyncio.sleep(0)  # others have their turn
                         case CitationFound():
                             yield self._said.cited(event)
                         case ToolCall():
@@ -169,23 +176,28 @@ class Answering:
         return outcome.shortened(len(outcome.text) * room // max(needed, room))
 
     def _with_an_id(self, call: ToolCall) -> ToolCall:
-        """The call with an id of its own within the turn, whatever the provider gave it."""
-        name = call.id[:_LONGEST_ID]
-        if not name or name in self._ids:
-            name = next(n for k in count(1) if (n := f"call-{k}") not in self._ids)
-        self._ids.add(name)
-        return with_bounded_arguments(replace(call, id=name))
+        """The call with an id of its own within the turn, and a name that can be sent back,
+        whatever the provider gave it."""
+        own = clean_id(call.id)
+        if not own or own in self._ids:
+            own = next(n for k in count(1) if (n := f"call-{k}") not in self._ids)
+        self._ids.add(own)
+        name = clean_name(call.name)
+        return with_bounded_arguments(replace(call, id=own, name=name))
 
     def _request(self, is_last: bool) -> Request:
         request, tools = self._asking.request, self._asking.tools
         past = fitting(self._asking.history, self._room(), with_exchanges=bool(tools))
+        messages = [*past, self._opening, *self._exchanges]
+        left = self._asking.window - self._fixed() - tokens_of_messages(messages)
         return replace(
             request,
             system_prompt=system_prompt(request.system_prompt, has_tools=bool(tools)),
             passages=self._hits,
-            messages=[*past, self._opening, *self._exchanges],
+            messages=messages,
             tools=[tool.offered() for tool in tools],
             may_call=not is_last,
+            max_tokens=min(request.max_tokens, max(1, left)),
         )
 
     def _room(self) -> int:
@@ -195,9 +207,13 @@ class Answering:
     def _room_for_messages(self) -> int:
         """Tokens of the window without the prompt, the tools, and the answer itself."""
         request, window = self._asking.request, self._asking.window
+        return max(window - request.max_tokens, window // 2) - self._fixed()
+
+    def _fixed(self) -> int:
+        """Tokens of the prompt and the tools."""
         tools = [tool.offered() for tool in self._asking.tools]
-        prompt = tokens_of(system_prompt(request.system_prompt, has_tools=bool(tools)))
-        return max(window - request.max_tokens, window // 2) - prompt - tokens_of_tools(tools)
+        prompt = system_prompt(self._asking.request.system_prompt, has_tools=bool(tools))
+        return tokens_of(prompt) + tokens_of_tools(tools)
 
     def _fitting_hits(self) -> list[Hit]:
         """The best passages, as many as leave half of the room to other things."""

@@ -91,7 +91,9 @@ def _turns(history: Sequence[ChatMessage]) -> Iterator[PastTurn]:
     """Questions and answers, which take turns."""
     for asked, answered in zip(history[::2], history[1::2], strict=True):
         if isinstance(asked, UserMessage) and isinstance(answered, AssistantMessage):
-            yield PastTurn(asked, [], AssistantMessage(without_marks(answered.text)))
+            text = without_marks(answered.text)
+            if text.strip():
+                yield PastTurn(asked, [], AssistantMessage(text))
 
 
 def _prompt(own: str, wishes: str) -> str:

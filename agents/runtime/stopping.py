@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error
 
 from agents.runtime.blocks import in_block
 from agents.runtime.events import TurnEnded, is_pending
@@ -30,9 +30,14 @@ async def until_ended(organization_id: UUID, reply_id: UUID) -> AsyncIterator[No
     watching = asyncio.create_task(_ended(organization_id, reply_id), name=f"end of {reply_id}")
     is_ended = False
 
-    def end(_: object) -> None:
+    def end(watched: asyncio.Task[None]) -> None:
         nonlocal is_ended
-        is_ended = body.cancel()
+        if watched.cancelled():
+            logger.warning("Nobody looks any more whether %s was stopped.", reply_id)
+        elif error := watched.exception():
+            logger.error("Whether %s was stopped cannot be found.", reply_id, exc_info=error)
+        else:
+            is_ended = body.cancel()
 
     watching.add_done_callback(end)
     try:
@@ -59,5 +64,5 @@ async def _ended(organization_id: UUID, reply_id: UUID) -> None:
             try:
                 if not await in_block(organization_id, is_pending, reply_id, read_only=True):
                     return
-            except DatabaseError as error:  # it may be starting anew
+            except Error as error:  # it may be starting anew
                 logger.warning("Whether %s was stopped is not known: %s", reply_id, error)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -88,7 +89,9 @@ async def _run_claimed(organization_id: UUID, reply_id: UUID) -> None:
             answering = Answering(turn.asking)
             reason, last = await _answer(turn, answering, telling)
             # Nothing but calls of tools, which ended, is no answer.
-            if reason != FinishReason.TOOL_CALLS or answering.has_text:
+            if reason == FinishReason.ERROR:
+                logger.warning("The provider says that the reply %s failed.", reply_id)
+            elif reason != FinishReason.TOOL_CALLS or answering.has_text:
                 status = Message.Status.COMPLETED
     except TurnEnded:
         raise
@@ -186,13 +189,11 @@ async def _answer(turn: Turn, answering: Answering, telling: Telling) -> tuple[s
 def _as_events(answers: Iterable[LoopEvent]) -> list[Event]:
     """Translate what an agent says; neighbouring pieces of text become one event."""
     found: list[Event] = []
-    for answer in answers:
+    for answer in _joined(answers):
         match answer:
             case TextDelta(text):
-                text = text.replace("\x00", "")  # PostgreSQL's text cannot hold it
-                if found and found[-1][0] == Kind.TEXT:
-                    text = found.pop()[1]["text"] + text
-                found.append((Kind.TEXT, {"text": text}))
+                # PostgreSQL's text cannot hold it.
+                found.append((Kind.TEXT, {"text": text.replace("\x00", "")}))
             case CitationFound():
                 found.append((Kind.CITATION, citation_data(answer)))
             case Called():
@@ -204,6 +205,13 @@ def _as_events(answers: Iterable[LoopEvent]) -> list[Event]:
             case BudgetWarning(data):
                 found.append((Kind.WARNING, dict(data)))
     return found
+
+
+def _joined(answers: Iterable[LoopEvent]) -> Iterable[LoopEvent]:
+    for _, group in groupby(answers, key=type):
+        same = list(group)
+        texts = [answer.text for answer in same if isinstance(answer, TextDelta)]
+        yield from [TextDelta("".join(texts))] if texts else same
 
 
 def _call(called: Called) -> dict[str, object]:

@@ -130,6 +130,16 @@ def test_a_model_that_fails_leaves_a_failed_reply_and_no_secret(member, model, c
     assert "hunter2" in caplog.text
 
 
+def test_a_reply_that_the_provider_says_failed_is_not_completed(member, model):
+    async def fails(request):
+        yield TextDelta("Twel")
+        yield Finished("error")
+
+    model(fails)
+    reply = answer(ask(member, model_name="scripted"))
+    assert (reply.status, reply.finish_reason, reply.content) == ("failed", "error", "Twel")
+
+
 def test_a_quote_that_is_not_exact_fails_the_turn(member, model, caplog):
     class Passage:
         content = "Twelve days a year."

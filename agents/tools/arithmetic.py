@@ -13,6 +13,7 @@ work for long.
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial, reduce
 
 LONGEST = 1_000  # characters
 DEEPEST = 40  # of what is nested
@@ -202,7 +203,7 @@ _FUNCTIONS: dict[str, Callable[[Sequence[Fraction]], Fraction]] = {
     "max": max,
     "min": min,
     "round": _rounded,
-    "sum": lambda values: sum(values, Fraction(0)),
+    "sum": partial(reduce, partial(_combined, "+")),
 }
 
 

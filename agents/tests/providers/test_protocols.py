@@ -115,6 +115,32 @@ def test_results_go_back_with_their_calls(impatient, protocol):
             ]
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_nothing_blank_is_sent(impatient, protocol):
+    call = ToolCall("call-a", "search_knowledge", Malformed('{"qu'))
+    messages = [
+        UserMessage("How many days?"),
+        AssistantMessage(" \n"),
+        UserMessage("How many?"),
+        AssistantMessage("  ", [call]),
+        ToolResult(call, "These arguments are no JSON.", is_error=True),
+    ]
+    with fake_server(protocol) as server:
+        assert ask(protocol, server.url, messages=messages).reason == "stop"
+        body = server.received[0].body
+    match protocol:
+        case "openai":
+            (said,) = [m for m in body["messages"] if m["role"] == "assistant"]
+            assert not said.get("content")
+            (sent,) = said["tool_calls"]
+            assert json.loads(sent["function"]["arguments"]) == {"malformed": '{"qu'}
+        case "anthropic":
+            assert [len(m["content"]) for m in body["messages"]] == [2, 1, 1]
+            assert body["messages"][1]["content"][0]["type"] == "tool_use"
+        case "gemini":
+            assert [len(c["parts"]) for c in body["contents"]] == [2, 1, 1]
+
+
 def test_what_a_gemini_call_is_signed_with_comes_along(impatient):
     with fake_server("gemini", Answer(tool_calls=CALLS)) as server:
         assert {call.opaque for call in ask("gemini", server.url).calls} == {"c2lnbmVk"}
