@@ -132,10 +132,11 @@ class Answering:
                     match event:
                         case TextDelta(delta):
                             text.append(delta)
-                            for piece in _pieces(delta):
+                            for place, piece in enumerate(_pieces(delta)):
+                                if place:
+                                    await asyncio.sleep(0)  # others have their turn
                                 for shown in self._said.text(piece):
                                     yield shown
-                                await asyncio.sleep(0)  # others have their turn
                         case CitationFound():
                             yield self._said.cited(event)
                         case ToolCall():
