@@ -118,7 +118,9 @@ def test_what_is_killed_in_the_middle_of_a_stream():
                 return found if found and found["status"] != "pending" else None
 
             found = until(ended, 120)
-            assert found["status"] == "interrupted"
+            # It goes on where nothing was being written when PostgreSQL went.
+            is_whole = found["content"].strip() == WORDS.strip()
+            assert found["status"] == ("completed" if is_whole else "interrupted")
             assert found["content"]
             assert WORDS.startswith(found["content"])
             assert api.ask(path, {"content": "Again"})["status"] == "completed"
