@@ -74,11 +74,14 @@ async def read_to_end(stream: AsyncGenerator[bytes, None]) -> list[bytes]:
     return [part async for part in stream]
 
 
-def parsed(body: bytes) -> list[tuple[int, str, dict[str, Any]]]:
-    """Read server-sent events as their specification says, comments left out."""
+def parsed(body: bytes) -> list[tuple[Any, str, dict[str, Any]]]:
+    """Read server-sent events as their specification says, comments left out. The id of what was
+    told before it was kept stays text."""
     events = []
     for frame in body.decode().removesuffix("\n\n").split("\n\n"):
         fields = dict(line.split(": ", 1) for line in frame.split("\n") if line)
         if "data" in fields:
-            events.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+            name = fields["id"]
+            number = int(name) if name.isdigit() else name
+            events.append((number, fields["event"], json.loads(fields["data"])))
     return events
