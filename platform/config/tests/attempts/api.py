@@ -111,14 +111,21 @@ def _way(method: str, path: str, view: Any) -> Way:
     return Way(method, path, view, serializer, encodings)
 
 
+_ANSWERED = ("/messages/", "/regenerate/")
+
+
 def send(client: Any, method: str, url: str, body: Any, encoding: str = "json") -> Any:
+    # Who waits for an answer as JSON finds none: nothing is committed here.
+    headers = {"Accept": "text/event-stream"} if url.endswith(_ANSWERED) else {}
     if encoding == "json":
-        return client.generic(method, url, json.dumps(body), content_type="application/json")
+        said = json.dumps(body)
+        return client.generic(method, url, said, content_type="application/json", headers=headers)
     pairs = _flat(body)
     if encoding == "form":
         from django.utils.http import urlencode
 
-        return client.generic(method, url, urlencode(pairs, doseq=True), content_type=FORM)
+        said = urlencode(pairs, doseq=True)
+        return client.generic(method, url, said, content_type=FORM, headers=headers)
     return getattr(client, method.lower())(url, pairs, format="multipart")
 
 
