@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -53,7 +54,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def run_python(
-    home: Path, script: str, *arguments: object, **options: object
+    home: Path, script: str, *arguments: object, **options: Any
 ) -> "subprocess.Popen[str]":
     """Start a Python that can import `common`, with the home as its CHANCERY_HOME."""
     return subprocess.Popen(
