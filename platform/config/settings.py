@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-from decimal import Decimal
 from typing import Any
 
 import environ
@@ -12,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from common import embedded, logins
 from common.database_url import database_from_url
 from common.home import ROOT, home_directory, secret
+from config.prices import model_prices
 
 env = environ.Env()
 
@@ -275,28 +275,7 @@ ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="")
 OLLAMA_HOST = env.str("OLLAMA_HOST", default="")
 
 # What a million tokens of a model by the platform's key cost (agents.accounting.prices).
-
-
-def _price(input, output, cached=None, currency="USD"):  # noqa: A002 (as the setting calls it)
-    parts = {"input": input, "cached": cached, "output": output}
-    found = {part: Decimal(str(price)) for part, price in parts.items() if price is not None}
-    if not all(price.is_finite() and price >= 0 for price in found.values()):
-        raise ValueError("A price is a number from 0 on.")
-    return found | {"currency": str(currency)}
-
-
-def _prices(variable):
-    """{"gpt-5": {"input": "1.25", "cached": "0.125", "output": "10", "currency": "USD"}}, exact."""
-    try:
-        found = env.json(variable, default={})
-        return {model: _price(**price) for model, price in found.items()}
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        raise ImproperlyConfigured(
-            f'{variable} must be such as {{"gpt-5": {{"input": "1.25", "output": "10"}}}}.'
-        ) from error
-
-
-MODEL_PRICES = _prices("MODEL_PRICES")
+MODEL_PRICES = model_prices(env, "MODEL_PRICES")
 
 # Answers that a web process gives at once at /v1/, half of them to one organization at most.
 COMPLETIONS_AT_ONCE = env.int("COMPLETIONS_AT_ONCE", default=64)

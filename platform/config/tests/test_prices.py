@@ -1,12 +1,13 @@
-"""What the environment may say, and what is refused."""
+"""Which prices the environment may say, and which are refused."""
 
 import json
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from environ import Env
 
-from config.settings import _prices
+from config.prices import model_prices
 
 VARIABLE = "PRICES_OF_THE_TEST"
 
@@ -15,7 +16,7 @@ VARIABLE = "PRICES_OF_THE_TEST"
 def prices(monkeypatch):
     def read(**price):
         monkeypatch.setenv(VARIABLE, json.dumps({"gpt-5": price}))
-        return _prices(VARIABLE)
+        return model_prices(Env(), VARIABLE)
 
     return read
 
